@@ -1,0 +1,1 @@
+//! Rows: reads uploads, checks each row, writes content-addressed Parquet parts, reads them back.

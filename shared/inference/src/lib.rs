@@ -1,0 +1,1 @@
+//! ONNX Runtime: finding the library, sessions, the text task and its features.

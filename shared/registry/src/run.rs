@@ -1,0 +1,69 @@
+//! Training runs: what was asked, by what, and how far it is.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::DatasetRef;
+
+/// Why a run was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
+pub enum RunTrigger {
+    /// The weekly timer.
+    Schedule,
+    /// Enough new rows since the last run.
+    NewRows,
+    /// The monitor asked for it: the rule that fired.
+    Drift(String),
+    /// A person asked for it.
+    Manual,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum RunState {
+    /// Recorded, not yet handed to the trainer.
+    Created,
+    /// Handed to the trainer.
+    Submitted {
+        /// The trainer's own name for the job.
+        job: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Its model is registered. The gate's verdict is on the model card.
+    Succeeded {
+        /// The model version it made.
+        model_version: u64,
+        /// When it was collected.
+        at: Timestamp,
+    },
+    /// It ended without a model.
+    Failed {
+        /// Why, with the last lines of the job's log.
+        reason: String,
+        /// When it was collected.
+        at: Timestamp,
+    },
+}
+
+/// `{run}.json`: one training run. Its id comes from the data and the configuration, so that asking twice is asking once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// `{dataset version}-{12 digits of the digest of what it will do}`.
+    pub id: String,
+    /// The model that it trains.
+    pub model: String,
+    /// The version that its model will have.
+    pub model_version: u64,
+    /// The data.
+    pub dataset: DatasetRef,
+    /// Why it was started.
+    pub trigger: RunTrigger,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: RunState,
+}

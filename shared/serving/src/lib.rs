@@ -1,0 +1,1 @@
+//! What predict needs online: the current release, the model behind it, the prediction log.

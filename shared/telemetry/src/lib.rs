@@ -1,0 +1,1 @@
+//! Logs and the events of the loop as types.

@@ -1,0 +1,1 @@
+//! Fits, calibrates, evaluates and gates a model, and writes it as ONNX.
