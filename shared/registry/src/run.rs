@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::DatasetRef;
+use crate::{DatasetRef, ModelRef};
 
 /// Why a run was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,8 @@ pub struct Run {
     pub model_version: u64,
     /// The data.
     pub dataset: DatasetRef,
+    /// What answered when it was started: the candidate is compared with it. The job itself may not read releases.
+    pub champion: Option<ModelRef>,
     /// Why it was started.
     pub trigger: RunTrigger,
     /// When it was recorded.
