@@ -2,6 +2,7 @@
 //!
 //! Knows storage, nothing of HTTP, ONNX or statistics. Documents are JSON, written once or behind a compare-and-swap.
 
+mod content;
 mod dataset;
 mod digest;
 mod model;
@@ -10,6 +11,7 @@ mod release;
 mod run;
 mod schema;
 
+pub use content::{content_hash, normalise};
 pub use dataset::{DatasetVersion, LedgerEntry, Part, Split, SplitCounts, SplitRule, UploadOutcome, UploadRef};
 pub use digest::Digest;
 pub use model::{

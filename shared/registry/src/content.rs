@@ -1,0 +1,146 @@
+//! The normalised content of a text: what the split, the duplicate check and the contradiction check compare.
+//!
+//! Two rows with the same normalised content are the same message: they share a side of the split and count once.
+//! Both functions decide the fate of stored rows, so their results must never change between versions; the tests pin them.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization as _;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The text in Unicode normalisation form NFKC, in lower case, each run of white space as one space, without
+/// white space at either end.
+///
+/// Lower case is taken character by character, so it depends on no locale and on no neighbour (a Greek final sigma
+/// written as a capital becomes `σ`). The result is a fixed point: normalising it again changes nothing.
+/// Borrows the input when it is ASCII and already normalised.
+pub fn normalise(text: &str) -> Cow<'_, str> {
+    if !text.is_ascii() {
+        return Cow::Owned(normalise_unicode(text));
+    }
+    let text = text.trim_matches(is_ascii_space);
+    if is_normalised_ascii(text.as_bytes()) {
+        return Cow::Borrowed(text);
+    }
+    let mut normalised = String::with_capacity(text.len());
+    for word in text.split(is_ascii_space).filter(|word| !word.is_empty()) {
+        if !normalised.is_empty() {
+            normalised.push(' ');
+        }
+        normalised.push_str(word);
+    }
+    normalised.make_ascii_lowercase();
+    Cow::Owned(normalised)
+}
+
+/// The 64-bit XXH3 hash (seed 0) of the normalised text: the key of the split and of the duplicate check.
+pub fn content_hash(text: &str) -> u64 {
+    xxh3_64(normalise(text).as_bytes())
+}
+
+/// ASCII white space as Unicode's `White_Space` property has it; unlike [`char::is_ascii_whitespace`] with vertical tab.
+fn is_ascii_space(c: char) -> bool {
+    matches!(c, '\t'..='\r' | ' ')
+}
+
+/// Whether trimmed ASCII text has no capital and no white space but single spaces.
+fn is_normalised_ascii(text: &[u8]) -> bool {
+    let mut after_space = false;
+    text.iter().all(|&byte| {
+        let doubled = after_space && byte == b' ';
+        after_space = byte == b' ';
+        !doubled && !byte.is_ascii_uppercase() && !matches!(byte, b'\t'..=b'\r')
+    })
+}
+
+/// NFKC runs twice: a compatibility character may hide a capital (`ℌ`), and lower case may leave a sequence that composes.
+fn normalise_unicode(text: &str) -> String {
+    let mut normalised = String::with_capacity(text.len());
+    let mut pending_space = false;
+    for c in text.nfkc().flat_map(char::to_lowercase).nfkc() {
+        if c.is_whitespace() {
+            pending_space = !normalised.is_empty();
+            continue;
+        }
+        if pending_space {
+            normalised.push(' ');
+            pending_space = false;
+        }
+        normalised.push(c);
+    }
+    normalised
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn messages_that_differ_only_in_form_are_one_message() {
+        for (text, expected) in [
+            ("", ""),
+            (" \t\n ", ""),
+            ("already normal", "already normal"),
+            (
+                "  RT @User:\tFlood\r\n in \u{b}Town  ",
+                "rt @user: flood in town",
+            ),
+            ("Ｆｕｌｌ\u{3000}ｗｉｄｔｈ", "full width"),
+            ("CAFE\u{301} ﬁre", "café fire"),
+            ("ΟΔΟΣ ℌ", "οδοσ h"),
+            ("\u{a0}no\u{a0}\u{2003}break\u{a0}", "no break"),
+        ] {
+            assert_eq!(normalise(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn normal_ascii_is_borrowed() {
+        assert!(matches!(
+            normalise("  a flood in town "),
+            Cow::Borrowed("a flood in town")
+        ));
+    }
+
+    #[test]
+    fn the_hash_never_changes() {
+        assert_eq!(content_hash(""), 0x2d06_8005_38d3_94c2);
+        assert_eq!(
+            content_hash("Flood  in TOWN"),
+            content_hash("flood in town")
+        );
+        assert_eq!(content_hash("flood in town"), 0xced2_52c0_b354_eb59);
+    }
+
+    #[test]
+    fn every_character_reaches_a_fixed_point() {
+        for c in '\0'..=char::MAX {
+            let text = format!("a{c}b");
+            let once = normalise(&text);
+            assert_eq!(normalise(&once), once, "{c:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_is_normalising_once(text in "\\PC*|(\\s|.)*") {
+            let once = normalise(&text).into_owned();
+            prop_assert_eq!(normalise(&once), once.as_str());
+        }
+
+        #[test]
+        fn the_ascii_path_agrees_with_the_unicode_path(text in "[ -~\\s&&[:ascii:]]*") {
+            prop_assert_eq!(normalise(&text).into_owned(), normalise_unicode(&text));
+        }
+
+        #[test]
+        fn white_space_and_ascii_case_do_not_matter(words in prop::collection::vec("[a-zà-ü0-9@#]{1,8}", 0..8), gap in "[ \t\r\n\u{a0}]{1,3}") {
+            let plain = words.join(" ");
+            let spaced = format!("{gap}{}{gap}", words.join(&gap));
+            prop_assert_eq!(content_hash(&plain), content_hash(&spaced));
+            prop_assert_eq!(content_hash(&plain), content_hash(&plain.to_ascii_uppercase()));
+        }
+    }
+}
