@@ -1,1 +1,3 @@
 //! The Azure Functions custom-handler protocol: server, envelopes, typed triggers, failures.
+
+pub mod wire;
