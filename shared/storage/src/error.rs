@@ -1,5 +1,7 @@
 //! What can go wrong with a blob, named for what the caller can do about it.
 
+use std::path::PathBuf;
+
 use crate::Container;
 
 /// A storage failure.
@@ -30,7 +32,7 @@ pub enum StorageError {
         /// The blob's name.
         name: String,
     },
-    /// The name cannot be a blob's name (empty, `..`, a backslash, a control character, over 1,024 bytes).
+    /// The name cannot be a blob's name (empty, a part that begins with a dot, a backslash, a control character, over 1,024 bytes).
     #[error("{name:?} cannot name a blob in {container}: {reason}")]
     InvalidName {
         /// The container of the call.
@@ -49,6 +51,15 @@ pub enum StorageError {
         container: Container,
         /// The blob's name or the prefix of a listing.
         name: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A directory cannot hold a store: choose another, or repair what the cause names.
+    #[error("{} cannot hold a store", root.display())]
+    Unusable {
+        /// The directory as given.
+        root: PathBuf,
         /// The cause.
         #[source]
         source: std::io::Error,

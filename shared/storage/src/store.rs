@@ -49,11 +49,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Reads the bytes of `range`, cut at the blob's end (a range that starts at or past the end gives no bytes).
     /// Errors: `NotFound`.
-    async fn read_range(&self, container: Container, name: &str, range: Range<u64>) -> Result<Bytes>;
+    async fn read_range(
+        &self,
+        container: Container,
+        name: &str,
+        range: Range<u64>,
+    ) -> Result<Bytes>;
 
     /// Opens a blob for reading piece by piece at constant memory. The whole stream is of one version.
     /// Errors: `NotFound`.
-    async fn read_stream(&self, container: Container, name: &str) -> Result<(BlobInfo, ByteStream)>;
+    async fn read_stream(&self, container: Container, name: &str)
+    -> Result<(BlobInfo, ByteStream)>;
 
     /// Says what a blob is without reading it. Errors: `NotFound`.
     async fn info(&self, container: Container, name: &str) -> Result<BlobInfo>;
@@ -65,18 +71,31 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn create(&self, container: Container, name: &str, bytes: Bytes) -> Result<ETag>;
 
     /// Writes a blob that must not exist yet from a local file, streamed at constant memory. Errors: `AlreadyExists`.
-    async fn create_from_file(&self, container: Container, name: &str, file: &Path) -> Result<ETag>;
+    async fn create_from_file(&self, container: Container, name: &str, file: &Path)
+    -> Result<ETag>;
 
     /// Writes a blob whatever was there before.
     async fn put(&self, container: Container, name: &str, bytes: Bytes) -> Result<ETag>;
 
     /// Replaces a blob if it is still the version `if_match`. Errors: `NotFound`, `Conflict`.
-    async fn replace(&self, container: Container, name: &str, bytes: Bytes, if_match: &ETag) -> Result<ETag>;
+    async fn replace(
+        &self,
+        container: Container,
+        name: &str,
+        bytes: Bytes,
+        if_match: &ETag,
+    ) -> Result<ETag>;
 
     /// Appends to a blob, creating it when absent, and returns its new length in bytes. All of `bytes` or none is
     /// appended and it is durable when this returns. With `at`, appends only if the blob is exactly `at` bytes long
     /// (0: absent or empty). Errors: `Conflict`.
-    async fn append(&self, container: Container, name: &str, bytes: Bytes, at: Option<u64>) -> Result<u64>;
+    async fn append(
+        &self,
+        container: Container,
+        name: &str,
+        bytes: Bytes,
+        at: Option<u64>,
+    ) -> Result<u64>;
 
     /// Deletes a blob; it is no error when there is none.
     async fn delete(&self, container: Container, name: &str) -> Result<()>;
