@@ -1,0 +1,375 @@
+//! One upload, from its bytes to parts, counts and refused rows.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use sluice_registry::{Digest, Schema, Split, SplitCounts, SplitRule};
+
+use crate::Result;
+use crate::body::{Body, Stop};
+use crate::check::{CheckedRow, RowChecker};
+use crate::checks::{Checks, RepeatedContent};
+use crate::digesting::Digesting;
+use crate::error::DatasetError;
+use crate::format::Format;
+use crate::known::KnownRows;
+use crate::part_writer::{FinishedPart, LocalPart, PartLimits, PartWriter};
+use crate::quarantine::{Quarantine, RefusedRow};
+use crate::refusal::{Refusal, RowFault, UploadFault};
+use crate::source::{self, Fault, RawRow, Step};
+use crate::split::split_of;
+
+/// What every upload of a dataset has in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Ingest<'a> {
+    /// The columns and labels.
+    pub schema: &'a Schema,
+    /// The limits.
+    pub checks: &'a Checks,
+    /// How rows are split; only for counting, parts do not depend on it.
+    pub split: &'a SplitRule,
+    /// The current time, for the latest plausible time of a row.
+    pub now: Timestamp,
+    /// An empty directory for the parts and the file of refused rows. The caller removes it.
+    pub directory: &'a Path,
+}
+
+/// An accepted row, for whoever wants to look at each (a profile).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowView<'a> {
+    /// What the model sees.
+    pub text: &'a str,
+    /// The index of its label in the schema.
+    pub label: u32,
+    /// When it happened.
+    pub time: Option<Timestamp>,
+    /// The group that it belongs to.
+    pub slice: Option<&'a str>,
+    /// Its side of the split.
+    pub split: Split,
+}
+
+/// What became of an upload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IngestedUpload {
+    /// The digest of the bytes as they were uploaded.
+    pub digest: Digest,
+    /// Their number.
+    pub size_bytes: u64,
+    /// How it was written, when that could be told.
+    pub format: Option<Format>,
+    /// How many rows were refused. For an upload that is refused as a whole: until that was clear.
+    pub refused: u64,
+    /// How many for each [`RowFault`], by its name.
+    pub refused_by_reason: BTreeMap<String, u64>,
+    /// The file of refused rows, a [`RefusedRow`] on each line, when there are any.
+    pub quarantine: Option<PathBuf>,
+    /// The rows, or why there are none.
+    pub outcome: Outcome,
+}
+
+/// The rows of an upload, or why there are none.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The accepted rows; none of them when all were there already.
+    Taken(TakenRows),
+    /// Nothing was taken.
+    Refused(Refusal),
+}
+
+/// The accepted rows of an upload.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TakenRows {
+    /// How many.
+    pub accepted: u64,
+    /// The files that hold them.
+    pub parts: Vec<LocalPart>,
+    /// How many of each label, also of those that have none.
+    pub class_counts: BTreeMap<String, u64>,
+    /// How many on each side of the split.
+    pub split_counts: SplitCounts,
+    /// The earliest and the latest, when any has a time.
+    pub time_range: Option<(Timestamp, Timestamp)>,
+}
+
+impl Ingest<'_> {
+    /// Reads an upload once, at constant memory beside `known`: digest, format, checks, parts.
+    ///
+    /// `name` is the upload's, for the refused rows and for a format that its content leaves open. Accepted rows join
+    /// `known` and are shown to `observe`, in order, as they come; when the upload is refused at its end, `known`
+    /// forgets them again, and so must the caller.
+    ///
+    /// Blocks: async callers use `spawn_blocking`, with [`crate::StreamReader`] as `input`.
+    ///
+    /// # Errors
+    /// [`DatasetError::Input`] and [`DatasetError::Output`] when reading or writing fails, [`DatasetError::Schema`];
+    /// never because of what is in the upload. After an error nothing is left in `known`.
+    pub fn run(
+        &self,
+        name: &str,
+        input: impl Read,
+        known: &mut KnownRows,
+        observe: &mut dyn FnMut(&RowView<'_>),
+    ) -> Result<IngestedUpload> {
+        self.run_within(PartLimits::default(), name, input, known, observe)
+    }
+
+    pub(crate) fn run_within(
+        &self,
+        limits: PartLimits,
+        name: &str,
+        input: impl Read,
+        known: &mut KnownRows,
+        observe: &mut dyn FnMut(&RowView<'_>),
+    ) -> Result<IngestedUpload> {
+        known.roll_back();
+        let mut input = Digesting::new(input);
+        let mut pass = Pass::new(self, limits, name)?;
+        let read = pass.read(&mut input, known, observe);
+        let refusal = match read.and_then(|()| pass.judge()) {
+            Ok(()) => None,
+            Err(Stop::Refused(refusal)) => Some(refusal),
+            Err(Stop::Failed(error)) => {
+                known.roll_back();
+                return Err(error);
+            }
+        };
+        let finished = input.drain().map_err(DatasetError::Input).and_then(|()| {
+            let (_, digest, size_bytes) = input.finish();
+            pass.finish(digest, size_bytes, refusal)
+        });
+        match &finished {
+            Ok(IngestedUpload {
+                outcome: Outcome::Taken(_),
+                ..
+            }) => known.commit(),
+            _ => known.roll_back(),
+        }
+        finished
+    }
+}
+
+/// The state of reading one upload.
+struct Pass<'a> {
+    ingest: &'a Ingest<'a>,
+    name: &'a str,
+    checker: RowChecker,
+    parts: PartWriter<'a>,
+    quarantine: Quarantine<'a>,
+    format: Option<Format>,
+    rows: u64,
+    refused: BTreeMap<RowFault, u64>,
+    classes: Vec<u64>,
+    splits: SplitCounts,
+    micros: Option<(i64, i64)>,
+}
+
+impl<'a> Pass<'a> {
+    fn new(ingest: &'a Ingest<'a>, limits: PartLimits, name: &'a str) -> Result<Self> {
+        Ok(Self {
+            ingest,
+            name,
+            checker: RowChecker::new(ingest.schema, ingest.checks, ingest.now)?,
+            parts: PartWriter::new(ingest.schema, ingest.directory, limits),
+            quarantine: Quarantine::new(ingest.directory),
+            format: None,
+            rows: 0,
+            refused: BTreeMap::new(),
+            classes: vec![0; ingest.schema.labels.len()],
+            splits: SplitCounts::default(),
+            micros: None,
+        })
+    }
+
+    fn read(
+        &mut self,
+        input: impl Read,
+        known: &mut KnownRows,
+        observe: &mut dyn FnMut(&RowView<'_>),
+    ) -> Result<(), Stop> {
+        let Ingest {
+            schema,
+            checks,
+            directory,
+            ..
+        } = *self.ingest;
+        let body = Body::open(input, self.name, checks)?;
+        self.format = Some(body.format);
+        let mut source = source::open(body, schema, checks, directory)?;
+        let mut row = RawRow::default();
+        loop {
+            let step = source.next(&mut row)?;
+            let fault = match step {
+                Step::End => return Ok(()),
+                Step::Fault(fault) => Some(fault),
+                Step::Row => self.take(&mut row, known, observe)?,
+            };
+            self.rows += 1;
+            if let Some(fault) = fault {
+                *self.refused.entry(fault.reason).or_default() += 1;
+                self.quarantine
+                    .write(&RefusedRow::new(self.name, &row, fault, schema))?;
+            }
+        }
+    }
+
+    /// Takes a row, or says why not.
+    fn take(
+        &mut self,
+        row: &mut RawRow,
+        known: &mut KnownRows,
+        observe: &mut dyn FnMut(&RowView<'_>),
+    ) -> Result<Option<Fault>> {
+        let row = match self.checker.check(row) {
+            Ok(row) => row,
+            Err(fault) => return Ok(Some(fault)),
+        };
+        if let Some(fault) = repeat(&row, known, self.ingest) {
+            return Ok(Some(fault));
+        }
+        self.parts.write(&row)?;
+        known.add_pending(row.id_hash, row.content_hash, row.label);
+
+        let split = split_of(row.content_hash, self.ingest.split);
+        match split {
+            Split::Train => self.splits.train += 1,
+            Split::Calibration => self.splits.calibration += 1,
+            Split::Test => self.splits.test += 1,
+        }
+        self.classes[row.label as usize] += 1;
+        let micros = row.micros();
+        if let Some(micros) = micros {
+            let (earliest, latest) = self.micros.unwrap_or((micros, micros));
+            self.micros = Some((earliest.min(micros), latest.max(micros)));
+        }
+        let time = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        observe(&RowView {
+            text: row.input(),
+            label: row.label,
+            time,
+            slice: row.slice(),
+            split,
+        });
+        Ok(None)
+    }
+
+    /// Looks at the upload as a whole.
+    fn judge(&self) -> Result<(), Stop> {
+        if self.rows == 0 {
+            return Err(Stop::refused(UploadFault::NoRows, "the file has no rows"));
+        }
+        let wrong: u64 = self
+            .refused
+            .iter()
+            .filter(|(reason, _)| !reason.is_repeat())
+            .map(|(_, count)| count)
+            .sum();
+        let most = self.ingest.checks.max_refused_share;
+        if self.rows < Checks::MIN_ROWS_FOR_SHARE || wrong as f64 <= most * self.rows as f64 {
+            return Ok(());
+        }
+        let commonest = self
+            .refused
+            .iter()
+            .filter(|(reason, _)| !reason.is_repeat())
+            .max_by_key(|(_, count)| **count);
+        let commonest = commonest.map_or("", |(reason, _)| reason.as_str());
+        let detail = format!(
+            "{wrong} of {} rows are wrong, most often {commonest}: is it the right file? (max_refused_share is {most})",
+            self.rows
+        );
+        Err(Stop::refused(UploadFault::TooManyRefused, detail))
+    }
+
+    fn finish(
+        self,
+        digest: Digest,
+        size_bytes: u64,
+        refusal: Option<Refusal>,
+    ) -> Result<IngestedUpload> {
+        let outcome = match refusal {
+            Some(refusal) => Outcome::Refused(refusal),
+            None => {
+                let parts: Vec<_> = self
+                    .parts
+                    .finish()?
+                    .into_iter()
+                    .map(|part: FinishedPart| part.of_upload(digest))
+                    .collect();
+                let time = |micros| Timestamp::from_microsecond(micros).ok();
+                Outcome::Taken(TakenRows {
+                    accepted: self.classes.iter().sum(),
+                    parts,
+                    class_counts: self
+                        .ingest
+                        .schema
+                        .label_names()
+                        .into_iter()
+                        .zip(self.classes)
+                        .collect(),
+                    split_counts: self.splits,
+                    time_range: self
+                        .micros
+                        .and_then(|(earliest, latest)| time(earliest).zip(time(latest))),
+                })
+            }
+        };
+        Ok(IngestedUpload {
+            digest,
+            size_bytes,
+            format: self.format,
+            refused: self.refused.values().sum(),
+            refused_by_reason: self
+                .refused
+                .iter()
+                .map(|(reason, count)| (reason.as_str().to_owned(), *count))
+                .collect(),
+            quarantine: self.quarantine.finish()?,
+            outcome,
+        })
+    }
+}
+
+/// Why a row that is right by itself cannot join the known ones.
+fn repeat(row: &CheckedRow<'_>, known: &KnownRows, ingest: &Ingest<'_>) -> Option<Fault> {
+    let fault = |reason, role, detail| {
+        let column = ingest
+            .schema
+            .columns
+            .iter()
+            .position(|column| column.role == Some(role));
+        Some(Fault {
+            reason,
+            column,
+            detail,
+        })
+    };
+    use sluice_registry::Role;
+    if row.id_hash.is_some_and(|id| known.has_id(id)) {
+        let detail = "a row with this id is there already".to_owned();
+        return fault(RowFault::DuplicateId, Role::Id, detail);
+    }
+    let earlier = known.label_of(row.content_hash)?;
+    if earlier != row.label {
+        let name = |label: u32| {
+            ingest
+                .schema
+                .labels
+                .get(label as usize)
+                .map_or("", |label| &label.name)
+        };
+        let detail = format!(
+            "the same text is there already with the label {:?}, not {:?}",
+            name(earlier),
+            name(row.label)
+        );
+        return fault(RowFault::ContradictingLabel, Role::Label, detail);
+    }
+    if ingest.checks.repeated_content == RepeatedContent::Refuse {
+        let detail = "the same text is there already, with the same label".to_owned();
+        return fault(RowFault::DuplicateContent, Role::Input, detail);
+    }
+    None
+}
