@@ -148,6 +148,10 @@ impl ModelCard {
     /// The reference to this model.
     #[must_use]
     pub fn model_ref(&self) -> ModelRef {
-        ModelRef { name: self.name.clone(), version: self.version, digest: self.file.digest }
+        ModelRef {
+            name: self.name.clone(),
+            version: self.version,
+            digest: self.file.digest,
+        }
     }
 }

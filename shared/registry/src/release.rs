@@ -88,3 +88,43 @@ pub struct Abort {
     /// When.
     pub requested_at: Timestamp,
 }
+
+/// Why a release was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseKind {
+    /// An approved candidate became champion.
+    Promote,
+    /// The previous champion came back.
+    Rollback,
+    /// The challenger changed, the champion stayed.
+    Challenger,
+}
+
+impl ReleaseKind {
+    /// The first word of a release's reason.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Promote => "promote",
+            Self::Rollback => "rollback",
+            Self::Challenger => "challenger",
+        }
+    }
+
+    /// The text of [`Release::reason`].
+    pub(crate) fn reason(self, why: &str) -> String {
+        format!("{}: {why}", self.word())
+    }
+}
+
+impl Release {
+    /// Why it was made: the first word of its reason.
+    #[must_use]
+    pub fn kind(&self) -> ReleaseKind {
+        let word = self.reason.split(':').next().unwrap_or_default();
+        [ReleaseKind::Rollback, ReleaseKind::Challenger]
+            .into_iter()
+            .find(|kind| kind.word() == word)
+            .unwrap_or(ReleaseKind::Promote)
+    }
+}

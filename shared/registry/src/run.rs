@@ -69,3 +69,31 @@ pub struct Run {
     #[serde(flatten)]
     pub state: RunState,
 }
+
+impl RunState {
+    /// The state's name, as in the document.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Submitted { .. } => "submitted",
+            Self::Succeeded { .. } => "succeeded",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Whether the run has ended. An ended run never changes.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Succeeded { .. } | Self::Failed { .. })
+    }
+
+    /// Whether a run in this state may go to `next`.
+    ///
+    /// `created → submitted → succeeded | failed`. A run may also go from `created` to its end: the process that
+    /// submitted the job can die before it writes so down. A submitted run may be submitted again under another job.
+    #[must_use]
+    pub const fn may_become(&self, next: &Self) -> bool {
+        !self.is_final() && !matches!(next, Self::Created)
+    }
+}

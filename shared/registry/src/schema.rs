@@ -92,7 +92,16 @@ impl Schema {
     /// From every accepted spelling of a label to its index.
     #[must_use]
     pub fn label_index(&self) -> HashMap<String, usize> {
-        let spellings = |label: &Label| std::iter::once(&label.name).chain(&label.aliases).cloned().collect::<Vec<_>>();
-        self.labels.iter().enumerate().flat_map(|(index, label)| spellings(label).into_iter().map(move |name| (name, index))).collect()
+        let spellings = |label: &Label| {
+            std::iter::once(&label.name)
+                .chain(&label.aliases)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        self.labels
+            .iter()
+            .enumerate()
+            .flat_map(|(index, label)| spellings(label).into_iter().map(move |name| (name, index)))
+            .collect()
     }
 }

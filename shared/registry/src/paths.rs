@@ -1,0 +1,381 @@
+//! Where every document is. Printed and parsed in this one place.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use sluice_storage::Container;
+
+use crate::{Digest, PredictionId, names};
+
+/// A file of a model version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ModelArtifact {
+    /// `model.onnx`: what answers.
+    Model,
+    /// `evidence.json`: the gate's whole verdict.
+    Evidence,
+    /// `evidence.md`: the same for people.
+    EvidencePage,
+    /// `baseline.json`: what the monitor compares with.
+    Baseline,
+}
+
+impl ModelArtifact {
+    /// Every artifact.
+    pub const ALL: [Self; 4] = [
+        Self::Model,
+        Self::Evidence,
+        Self::EvidencePage,
+        Self::Baseline,
+    ];
+
+    /// The file's name.
+    #[must_use]
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Model => "model.onnx",
+            Self::Evidence => "evidence.json",
+            Self::EvidencePage => "evidence.md",
+            Self::Baseline => "baseline.json",
+        }
+    }
+}
+
+/// The place of one document or file. `Display` prints the blob's name inside [`DocumentPath::container`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DocumentPath {
+    /// `datasets`: `{dataset}/versions/{n:06}.json`.
+    DatasetVersion {
+        /// The dataset.
+        dataset: String,
+        /// The version.
+        version: u64,
+    },
+    /// `datasets`: `{dataset}/current.json`, a hint.
+    DatasetPointer {
+        /// The dataset.
+        dataset: String,
+    },
+    /// `datasets`: `{dataset}/parts/{sha256}.parquet`.
+    Part {
+        /// The dataset.
+        dataset: String,
+        /// The part.
+        digest: Digest,
+    },
+    /// `datasets`: `{dataset}/profiles/{sha256}.json`.
+    Profile {
+        /// The dataset.
+        dataset: String,
+        /// The profile.
+        digest: Digest,
+    },
+    /// `datasets`: `{dataset}/ledger/{sha256}.json`.
+    Ledger {
+        /// The dataset.
+        dataset: String,
+        /// The upload.
+        upload: Digest,
+    },
+    /// `datasets`: `{dataset}/seen/{sha256 of the blob's name}.json`, a hint.
+    Seen {
+        /// The dataset.
+        dataset: String,
+        /// The digest of the name.
+        name: Digest,
+    },
+    /// `models`: `{model}/{version:06}/model.json`.
+    ModelCard {
+        /// The model.
+        model: String,
+        /// The version.
+        version: u64,
+    },
+    /// `models`: `{model}/{version:06}/{file}`.
+    Artifact {
+        /// The model.
+        model: String,
+        /// The version.
+        version: u64,
+        /// Which file.
+        artifact: ModelArtifact,
+    },
+    /// `models`: `{model}/{version:06}/proposal.json`.
+    Proposal {
+        /// The model.
+        model: String,
+        /// The version.
+        version: u64,
+    },
+    /// `runs`: `{run}.json`.
+    Run {
+        /// The run.
+        run: String,
+    },
+    /// `runs`: `{model}/active.json`.
+    ActiveRun {
+        /// The model.
+        model: String,
+    },
+    /// `releases`: `approvals/{sha256}.json`.
+    Approval {
+        /// The model's digest.
+        digest: Digest,
+    },
+    /// `releases`: `{n:06}.json`.
+    Release {
+        /// The release.
+        number: u64,
+    },
+    /// `releases`: `current.json`, a hint.
+    ReleasePointer,
+    /// `aborts`: `{n:06}.json`.
+    Abort {
+        /// The release.
+        release: u64,
+    },
+    /// `audit`: `{writer}/{segment:06}.jsonl`.
+    AuditSegment {
+        /// The stream's name.
+        writer: String,
+        /// 0, 1, 2…
+        segment: u64,
+    },
+}
+
+impl DocumentPath {
+    /// The container that holds it.
+    #[must_use]
+    pub const fn container(&self) -> Container {
+        match self {
+            Self::DatasetVersion { .. }
+            | Self::DatasetPointer { .. }
+            | Self::Part { .. }
+            | Self::Profile { .. }
+            | Self::Ledger { .. }
+            | Self::Seen { .. } => Container::Datasets,
+            Self::ModelCard { .. } | Self::Artifact { .. } | Self::Proposal { .. } => {
+                Container::Models
+            }
+            Self::Run { .. } | Self::ActiveRun { .. } => Container::Runs,
+            Self::Approval { .. } | Self::Release { .. } | Self::ReleasePointer => {
+                Container::Releases
+            }
+            Self::Abort { .. } => Container::Aborts,
+            Self::AuditSegment { .. } => Container::Audit,
+        }
+    }
+
+    /// The document at a blob's name, if the registry would print exactly this name.
+    #[must_use]
+    pub fn parse(container: Container, name: &str) -> Option<Self> {
+        let segments: Vec<&str> = name.split('/').collect();
+        let path = match container {
+            Container::Datasets => parse_dataset(&segments),
+            Container::Models => parse_model(&segments),
+            Container::Runs => match segments[..] {
+                [model, "active.json"] => Some(Self::ActiveRun {
+                    model: model.to_owned(),
+                }),
+                [file] => Some(Self::Run {
+                    run: file.strip_suffix(".json")?.to_owned(),
+                }),
+                _ => None,
+            },
+            Container::Releases => match segments[..] {
+                ["current.json"] => Some(Self::ReleasePointer),
+                ["approvals", file] => Some(Self::Approval {
+                    digest: hex_file(file, ".json")?,
+                }),
+                [file] => Some(Self::Release {
+                    number: number_file(file, ".json")?,
+                }),
+                _ => None,
+            },
+            Container::Aborts => match segments[..] {
+                [file] => Some(Self::Abort {
+                    release: number_file(file, ".json")?,
+                }),
+                _ => None,
+            },
+            Container::Audit => match segments[..] {
+                [writer, file] => Some(Self::AuditSegment {
+                    writer: writer.to_owned(),
+                    segment: number_file(file, ".jsonl")?,
+                }),
+                _ => None,
+            },
+            _ => None,
+        }?;
+        // One document, one name: `7.json` is not `000007.json`, and a wrong owner's name is nobody's document.
+        (path.to_string() == name
+            && path
+                .owner()
+                .is_none_or(|owner| names::check_model_name(owner).is_ok()))
+        .then_some(path)
+    }
+
+    fn owner(&self) -> Option<&str> {
+        match self {
+            Self::DatasetVersion { dataset: name, .. }
+            | Self::DatasetPointer { dataset: name }
+            | Self::Part { dataset: name, .. }
+            | Self::Profile { dataset: name, .. }
+            | Self::Ledger { dataset: name, .. }
+            | Self::Seen { dataset: name, .. }
+            | Self::ModelCard { model: name, .. }
+            | Self::Artifact { model: name, .. }
+            | Self::Proposal { model: name, .. }
+            | Self::Run { run: name }
+            | Self::ActiveRun { model: name }
+            | Self::AuditSegment { writer: name, .. } => Some(name),
+            Self::Approval { .. }
+            | Self::Release { .. }
+            | Self::ReleasePointer
+            | Self::Abort { .. } => None,
+        }
+    }
+
+    /// `{container}/{name}`, the way people read it.
+    #[must_use]
+    pub fn full(&self) -> String {
+        format!("{}/{self}", self.container())
+    }
+}
+
+impl fmt::Display for DocumentPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DatasetVersion { dataset, version } => {
+                write!(f, "{dataset}/versions/{version:06}.json")
+            }
+            Self::DatasetPointer { dataset } => write!(f, "{dataset}/current.json"),
+            Self::Part { dataset, digest } => write!(f, "{dataset}/parts/{}.parquet", digest.hex()),
+            Self::Profile { dataset, digest } => {
+                write!(f, "{dataset}/profiles/{}.json", digest.hex())
+            }
+            Self::Ledger { dataset, upload } => write!(f, "{dataset}/ledger/{}.json", upload.hex()),
+            Self::Seen { dataset, name } => write!(f, "{dataset}/seen/{}.json", name.hex()),
+            Self::ModelCard { model, version } => write!(f, "{model}/{version:06}/model.json"),
+            Self::Artifact {
+                model,
+                version,
+                artifact,
+            } => write!(f, "{model}/{version:06}/{}", artifact.file_name()),
+            Self::Proposal { model, version } => write!(f, "{model}/{version:06}/proposal.json"),
+            Self::Run { run } => write!(f, "{run}.json"),
+            Self::ActiveRun { model } => write!(f, "{model}/active.json"),
+            Self::Approval { digest } => write!(f, "approvals/{}.json", digest.hex()),
+            Self::Release { number } => write!(f, "{number:06}.json"),
+            Self::ReleasePointer => f.write_str("current.json"),
+            Self::Abort { release } => write!(f, "{release:06}.json"),
+            Self::AuditSegment { writer, segment } => write!(f, "{writer}/{segment:06}.jsonl"),
+        }
+    }
+}
+
+fn parse_dataset(segments: &[&str]) -> Option<DocumentPath> {
+    Some(match *segments {
+        [dataset, "current.json"] => DocumentPath::DatasetPointer {
+            dataset: dataset.to_owned(),
+        },
+        [dataset, folder, file] => {
+            let dataset = dataset.to_owned();
+            match folder {
+                "versions" => DocumentPath::DatasetVersion {
+                    dataset,
+                    version: number_file(file, ".json")?,
+                },
+                "parts" => DocumentPath::Part {
+                    dataset,
+                    digest: hex_file(file, ".parquet")?,
+                },
+                "profiles" => DocumentPath::Profile {
+                    dataset,
+                    digest: hex_file(file, ".json")?,
+                },
+                "ledger" => DocumentPath::Ledger {
+                    dataset,
+                    upload: hex_file(file, ".json")?,
+                },
+                "seen" => DocumentPath::Seen {
+                    dataset,
+                    name: hex_file(file, ".json")?,
+                },
+                _ => return None,
+            }
+        }
+        _ => return None,
+    })
+}
+
+fn parse_model(segments: &[&str]) -> Option<DocumentPath> {
+    let [model, version, file] = *segments else {
+        return None;
+    };
+    let (model, version) = (model.to_owned(), number(version)?);
+    Some(match file {
+        "model.json" => DocumentPath::ModelCard { model, version },
+        "proposal.json" => DocumentPath::Proposal { model, version },
+        file => {
+            let artifact = ModelArtifact::ALL
+                .into_iter()
+                .find(|artifact| artifact.file_name() == file)?;
+            DocumentPath::Artifact {
+                model,
+                version,
+                artifact,
+            }
+        }
+    })
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+fn number_file(file: &str, extension: &str) -> Option<u64> {
+    number(file.strip_suffix(extension)?)
+}
+
+fn hex_file(file: &str, extension: &str) -> Option<Digest> {
+    format!("sha256:{}", file.strip_suffix(extension)?)
+        .parse()
+        .ok()
+}
+
+/// The folder of one hour (UTC) in the prediction and feedback logs: `{yyyy}/{mm}/{dd}/{hh}/`.
+#[must_use]
+pub fn hour_prefix(at: Timestamp) -> String {
+    let time = jiff::tz::Offset::UTC.to_datetime(at);
+    format!(
+        "{:04}/{:02}/{:02}/{:02}/",
+        time.year(),
+        time.month(),
+        time.day(),
+        time.hour()
+    )
+}
+
+/// The one log segment that holds a prediction: `{yyyy}/{mm}/{dd}/{hh}/{instance}-{segment:08}.jsonl` in the
+/// predictions container.
+#[must_use]
+pub fn prediction_log(id: &PredictionId) -> String {
+    let request = id.request();
+    format!(
+        "{}{}-{:08}.jsonl",
+        hour_prefix(request.at()),
+        request.instance(),
+        request.segment()
+    )
+}
+
+/// The log that holds the feedback that one process received in one minute:
+/// `{yyyy}/{mm}/{dd}/{hh}/{instance}-{minute:02}.jsonl` in the feedback container.
+#[must_use]
+pub fn feedback_log(instance: crate::InstanceId, received_at: Timestamp) -> String {
+    let minute = jiff::tz::Offset::UTC.to_datetime(received_at).minute();
+    format!("{}{instance}-{minute:02}.jsonl", hour_prefix(received_at))
+}

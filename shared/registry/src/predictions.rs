@@ -1,0 +1,267 @@
+//! The prediction log and the feedback log: lines appended in segments, read back by id or by time.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sluice_storage::{Container, Store};
+
+use crate::document::found;
+use crate::error::{Result, blob_path};
+use crate::lines::Lines;
+use crate::paths::{feedback_log, hour_prefix, prediction_log};
+use crate::registry::Registry;
+use crate::{FeedbackRecord, InstanceId, PredictionId, PredictionRecord, RegistryError};
+
+/// Records of a log, segment by segment; those of one segment in the order of their writing.
+pub type Records<T> = BoxStream<'static, Result<T>>;
+
+/// The logs of a registry.
+#[derive(Clone, Copy, Debug)]
+pub struct Predictions<'a> {
+    pub(crate) registry: &'a Registry,
+}
+
+impl Predictions<'_> {
+    /// Appends predictions, one append for each log segment they belong to. Durable when this returns. A record that is
+    /// appended again after a lost answer is read back once.
+    ///
+    /// # Errors
+    /// `Inconsistent` when a record's id is not a prediction's id, `Storage`.
+    pub async fn append(&self, records: &[PredictionRecord]) -> Result<()> {
+        let mut lines: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for record in records {
+            let id: PredictionId =
+                record
+                    .id
+                    .parse()
+                    .map_err(|error: crate::InvalidPredictionId| {
+                        RegistryError::inconsistent("a prediction record", error.to_string())
+                    })?;
+            write_line(lines.entry(prediction_log(&id)).or_default(), record)?;
+        }
+        self.append_all(Container::Predictions, lines).await
+    }
+
+    /// Appends feedback that the process `instance` received. Durable when this returns.
+    ///
+    /// # Errors
+    /// `Inconsistent`, `Storage`.
+    pub async fn append_feedback(
+        &self,
+        instance: InstanceId,
+        records: &[FeedbackRecord],
+    ) -> Result<()> {
+        let mut lines: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        for record in records {
+            write_line(
+                lines.entry(feedback_log(instance, record.at)).or_default(),
+                record,
+            )?;
+        }
+        self.append_all(Container::Feedback, lines).await
+    }
+
+    /// The record of a prediction. Reads one log segment.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn find(&self, id: &PredictionId) -> Result<Option<PredictionRecord>> {
+        let path = prediction_log(id);
+        let Some((_, bytes)) = found(
+            self.registry
+                .store()
+                .read_stream(Container::Predictions, &path)
+                .await,
+        )?
+        else {
+            return Ok(None);
+        };
+        let wanted = id.to_string();
+        let mut lines = Lines::new(bytes);
+        while let Some(line) = lines.next().await? {
+            // Cheap before exact: most lines are of other predictions.
+            if !contains(&line, wanted.as_bytes()) {
+                continue;
+            }
+            if let Ok(record) = serde_json::from_slice::<PredictionRecord>(&line)
+                && record.id == wanted
+            {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The predictions that were answered in `[from, to)`, at constant memory.
+    #[must_use]
+    pub fn window(&self, from: Timestamp, to: Timestamp) -> Records<PredictionRecord> {
+        // A record lies in the hour of its request, which may be the one before the answer.
+        let first = from
+            .checked_sub(SignedDuration::from_hours(1))
+            .unwrap_or(Timestamp::MIN);
+        records(
+            self.registry.store().clone(),
+            Container::Predictions,
+            first,
+            to,
+            move |record: &PredictionRecord| {
+                (record.at >= from && record.at < to).then(|| record.id.clone())
+            },
+        )
+    }
+
+    /// The feedback that was received in `[from, to)`, at constant memory.
+    #[must_use]
+    pub fn feedback(&self, from: Timestamp, to: Timestamp) -> Records<FeedbackRecord> {
+        records(
+            self.registry.store().clone(),
+            Container::Feedback,
+            from,
+            to,
+            move |record: &FeedbackRecord| {
+                (record.at >= from && record.at < to)
+                    .then(|| format!("{}\n{}\n{}", record.id, record.label, record.at))
+            },
+        )
+    }
+
+    async fn append_all(
+        &self,
+        container: Container,
+        lines: BTreeMap<String, Vec<u8>>,
+    ) -> Result<()> {
+        for (path, lines) in lines {
+            self.registry
+                .store()
+                .append(container, &path, lines.into(), None)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a record and its newline.
+fn write_line<T: Serialize>(lines: &mut Vec<u8>, record: &T) -> Result<()> {
+    serde_json::to_writer(&mut *lines, record).map_err(|error| {
+        RegistryError::inconsistent("a log record", format!("it cannot be written: {error}"))
+    })?;
+    lines.push(b'\n');
+    Ok(())
+}
+
+/// Streams the records of the hours from `first` to `to` that `keep` gives an identity; each identity once a segment.
+fn records<T: DeserializeOwned + Send + 'static>(
+    store: Arc<dyn Store>,
+    container: Container,
+    first: Timestamp,
+    to: Timestamp,
+    keep: impl Fn(&T) -> Option<String> + Clone + Send + Sync + 'static,
+) -> Records<T> {
+    // Names sort by hour: what a coarse listing holds too much is left out by name.
+    let (earliest, latest) = (hour_prefix(first), hour_prefix(to));
+    let wanted = move |name: &str| {
+        let hour = name.get(..earliest.len()).unwrap_or_default();
+        hour >= earliest.as_str() && hour <= latest.as_str()
+    };
+    let listing = store.clone();
+    let blobs = stream::iter(prefixes(first, to)).then(move |prefix| {
+        let store = listing.clone();
+        async move { store.list(container, &prefix).await }
+    });
+    blobs
+        .try_flatten()
+        .map_err(RegistryError::from)
+        .try_filter(move |info| futures::future::ready(wanted(&info.name)))
+        .map_ok(move |info| segment_records(store.clone(), container, info.name, keep.clone()))
+        .try_flatten()
+        .boxed()
+}
+
+/// What to list for `[first, to)`: its hours, of long times its days, of very long times everything.
+fn prefixes(first: Timestamp, to: Timestamp) -> Box<dyn Iterator<Item = String> + Send> {
+    const HOUR: i64 = 3_600;
+    const DAY: i64 = 24 * HOUR;
+    if first >= to {
+        return Box::new(std::iter::empty());
+    }
+    let (first, to) = (first.as_second(), to.as_second());
+    let (step, digits) = match to - first {
+        seconds if seconds <= 2 * DAY => (HOUR, "yyyy/mm/dd/hh/".len()),
+        seconds if seconds <= 400 * DAY => (DAY, "yyyy/mm/dd/".len()),
+        _ => return Box::new(std::iter::once(String::new())),
+    };
+    let steps = first.div_euclid(step)..=to.div_euclid(step);
+    Box::new(steps.filter_map(move |n| {
+        let at = Timestamp::from_second(n * step).ok()?;
+        Some(hour_prefix(at)[..digits].to_owned())
+    }))
+}
+
+/// The records of one segment. Lines that are none (torn by a foreign store, put there by hand) are left out.
+fn segment_records<T: DeserializeOwned + Send + 'static>(
+    store: Arc<dyn Store>,
+    container: Container,
+    name: String,
+    keep: impl Fn(&T) -> Option<String> + Send + Sync + 'static,
+) -> Records<T> {
+    struct Reading<F> {
+        store: Arc<dyn Store>,
+        name: String,
+        lines: Option<Lines>,
+        given: HashSet<String>,
+        skipped: u64,
+        keep: F,
+    }
+    let start = Reading {
+        store,
+        name,
+        lines: None,
+        given: HashSet::new(),
+        skipped: 0,
+        keep,
+    };
+    stream::try_unfold(start, move |mut reading| async move {
+        if reading.lines.is_none() {
+            let Some((_, bytes)) =
+                found(reading.store.read_stream(container, &reading.name).await)?
+            else {
+                return Ok(None);
+            };
+            reading.lines = Some(Lines::new(bytes));
+        }
+        while let Some(line) = match &mut reading.lines {
+            Some(lines) => lines.next().await?,
+            None => None,
+        } {
+            let Ok(record) = serde_json::from_slice::<T>(&line) else {
+                reading.skipped += 1;
+                continue;
+            };
+            if let Some(identity) = (reading.keep)(&record)
+                && reading.given.insert(identity)
+            {
+                return Ok(Some((record, reading)));
+            }
+        }
+        if reading.skipped > 0 {
+            let (path, skipped) = (blob_path(container, &reading.name), reading.skipped);
+            tracing::warn!(
+                log.path = path,
+                log.skipped = skipped,
+                "a log has lines that are no records; left out"
+            );
+        }
+        Ok(None)
+    })
+    .boxed()
+}
+
+fn contains(line: &Bytes, wanted: &[u8]) -> bool {
+    line.windows(wanted.len()).any(|window| window == wanted)
+}
