@@ -18,34 +18,15 @@ use super::version::{etag, info};
 use crate::name::BlobName;
 use crate::{BlobInfo, ByteStream, ETag, Result, StorageError};
 
-/// How often a reader looks again, beside a busy writer, before it queues for the lock.
-const GLANCES: usize = 4;
-
 /// The size of the pieces of a stream.
 const PIECE_BYTES: u64 = 256 * 1_024;
 
 impl Tree {
     /// Opens a blob: the file, and metadata whose length counts complete appends only.
     pub(super) fn open_blob(&self, blob: &BlobName) -> Result<(File, Metadata)> {
-        self.find_settled(blob)
+        self.while_settled(blob, || self.find_file(blob))
             .map_err(|error| blob.io("read", error))?
             .ok_or_else(|| blob.not_found())
-    }
-
-    fn find_settled(&self, blob: &BlobName) -> io::Result<Option<(File, Metadata)>> {
-        for _ in 0..GLANCES {
-            let before = self.glance(blob)?;
-            if !before.is_settled {
-                break;
-            }
-            let found = self.find_file(blob)?;
-            if self.glance(blob)? == before {
-                return Ok(found);
-            }
-        }
-        // Waits for a living writer; finishes the work of a killed one.
-        let _held = self.hold(blob)?;
-        self.find_file(blob)
     }
 
     fn find_file(&self, blob: &BlobName) -> io::Result<Option<(File, Metadata)>> {

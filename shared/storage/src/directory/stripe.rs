@@ -15,6 +15,9 @@ use crate::name::BlobName;
 /// How many locks there are.
 pub(super) const STRIPES: usize = 256;
 
+/// How often a reader looks again, beside a busy writer, before it queues for the lock.
+const GLANCES: usize = 4;
+
 /// How much is read at once when the digest of appended bytes is checked.
 const PIECE_BYTES: u64 = 1 << 20;
 
@@ -126,8 +129,30 @@ impl Tree {
         file.sync_all()
     }
 
+    /// What `look` finds at a moment at which no append to the blob is under way. Takes the lock only if it must.
+    pub(super) fn while_settled<T>(
+        &self,
+        blob: &BlobName,
+        look: impl Fn() -> io::Result<T>,
+    ) -> io::Result<T> {
+        for _ in 0..GLANCES {
+            let before = self.glance(blob)?;
+            if !before.is_settled {
+                break;
+            }
+            let found = look()?;
+            // The same record before and after: no append began in between.
+            if self.glance(blob)? == before {
+                return Ok(found);
+            }
+        }
+        // Waits for a living writer; finishes the work of a killed one.
+        let _held = self.hold(blob)?;
+        look()
+    }
+
     /// Looks at the lock of a blob without taking it.
-    pub(super) fn glance(&self, blob: &BlobName) -> io::Result<Glance> {
+    fn glance(&self, blob: &BlobName) -> io::Result<Glance> {
         let raw = match self.locks.find(&file_name(stripe_of(blob)), Access::Read)? {
             Found::File(file, _) => Record::read_raw(&file)?,
             Found::Nothing | Found::Other => Vec::new(),
@@ -143,10 +168,10 @@ impl Tree {
 
 /// What a lock file said at one moment.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Glance {
+struct Glance {
     raw: Vec<u8>,
     /// Whether no append to the blob was under way.
-    pub(super) is_settled: bool,
+    is_settled: bool,
 }
 
 /// Waits for the lock on a file, however many signals arrive.

@@ -336,6 +336,24 @@ async fn a_note_about_another_file_takes_nothing_back() {
     assert_eq!("whole;and much more by hand", read);
 }
 
+/// An append may begin just after the reader found none under way, and before it looks at the blob.
+#[test]
+fn a_reader_looks_again_when_an_append_began_meanwhile() {
+    let (_folder, store) = opened();
+    let blob = BlobName::new(LOGS, "log").unwrap();
+    let path = store.root().join("predictions/log");
+    fs::write(&path, "whole;").unwrap();
+    let looks = std::cell::Cell::new(0);
+    let content = store.tree.while_settled(&blob, || {
+        looks.set(looks.get() + 1);
+        if looks.get() == 1 {
+            killed_append(&store, "whole;", "+++", "++");
+        }
+        fs::read_to_string(&path)
+    });
+    assert_eq!(("whole;", 2), (&*content.unwrap(), looks.get()));
+}
+
 /// A reader that finds an append under way waits for it, and does not take it back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_waits_for_a_living_writer() {

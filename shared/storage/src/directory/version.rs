@@ -79,4 +79,20 @@ mod tests {
         let stamped = stamp(&file, Some(UNIX_EPOCH)).unwrap().modified().unwrap();
         assert!(before <= stamped && stamped <= SystemTime::now());
     }
+
+    #[test]
+    fn versions_of_one_time_differ_by_length_and_by_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        let write = |name, content| {
+            std::fs::write(path(name), content).unwrap();
+            let file = File::options().write(true).open(path(name)).unwrap();
+            file.set_modified(UNIX_EPOCH).unwrap();
+            etag(&file.metadata().unwrap())
+        };
+        let first = write("a", "1");
+        assert_ne!(first, write("a", "12"), "longer");
+        assert_eq!(first, write("a", "2"));
+        assert_ne!(first, write("b", "1"), "another file");
+    }
 }

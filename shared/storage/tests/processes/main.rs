@@ -141,7 +141,7 @@ async fn killed_processes_leave_nothing_half_done() {
             .map(|number| Worker::start(folder.path(), number, task))
             .collect();
         for worker in &mut workers {
-            worker.wait_for_first();
+            worker.wait_for_first_record();
         }
         let mut done = Vec::new();
         for worker in workers {

@@ -86,7 +86,8 @@ impl Worker {
             for line in output.lines() {
                 // A killed worker's last line may be cut.
                 done.extend(Done::parse(&line.unwrap()));
-                if done.len() == 1 {
+                if let Some(Done::Appended(0)) = done.last() {
+                    // Nobody may be waiting.
                     let _ = tell.send(());
                 }
             }
@@ -100,8 +101,8 @@ impl Worker {
         }
     }
 
-    /// Waits until the worker has written something.
-    pub(crate) fn wait_for_first(&mut self) {
+    /// Waits until the worker has appended its first record.
+    pub(crate) fn wait_for_first_record(&mut self) {
         self.first.recv().unwrap();
     }
 
