@@ -373,3 +373,106 @@ fn repeat(row: &CheckedRow<'_>, known: &KnownRows, ingest: &Ingest<'_>) -> Optio
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use sluice_registry::{Column, ColumnType, Label, Role};
+
+    use super::*;
+
+    fn schema() -> Schema {
+        let column = |name: &str, role| Column {
+            name: name.to_owned(),
+            kind: ColumnType::Text,
+            role: Some(role),
+            required: true,
+        };
+        let label = |name: &str| Label {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+        };
+        Schema {
+            columns: vec![column("label", Role::Label), column("text", Role::Input)],
+            labels: vec![label("a"), label("b")],
+            positive_label: None,
+        }
+    }
+
+    fn ingest(limits: PartLimits, rows: usize) -> (TakenRows, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let schema = schema();
+        let checks = Checks::default();
+        let split = SplitRule {
+            seed: 1,
+            calibration: 0.1,
+            test: 0.1,
+        };
+        let ingest = Ingest {
+            schema: &schema,
+            checks: &checks,
+            split: &split,
+            now: Timestamp::UNIX_EPOCH,
+            directory: directory.path(),
+        };
+        let lines: String = (0..rows)
+            .map(|row| format!("{},text number {row}\n", ["a", "b"][row % 2]))
+            .collect();
+        let upload = format!("label,text\n{lines}");
+        let mut known = KnownRows::new();
+        let upload = ingest
+            .run_within(limits, "rows", upload.as_bytes(), &mut known, &mut |_| {})
+            .unwrap();
+        match upload.outcome {
+            Outcome::Taken(taken) => (taken, directory),
+            Outcome::Refused(refusal) => panic!("{refusal}"),
+        }
+    }
+
+    #[test]
+    fn parts_end_at_their_limits_and_hold_every_row_once() {
+        let rows_limited = PartLimits {
+            part_rows: 1_000,
+            batch_rows: 300,
+            ..PartLimits::default()
+        };
+        let (taken, _directory) = ingest(rows_limited, 2_500);
+        let rows: Vec<_> = taken.parts.iter().map(|part| part.part.rows).collect();
+        assert_eq!(rows, [1_000, 1_000, 500]);
+
+        let bytes_limited = PartLimits {
+            part_bytes: 20_000,
+            group_bytes: 5_000,
+            batch_rows: 100,
+            ..PartLimits::default()
+        };
+        let (taken, directory) = ingest(bytes_limited, 5_000);
+        assert!(taken.parts.len() > 2, "{:?}", taken.parts);
+        assert!(taken.parts.iter().all(|part| part.part.size_bytes < 30_000));
+        let mut texts = std::collections::BTreeSet::new();
+        for part in &taken.parts {
+            let file = fs::File::open(&part.path).unwrap();
+            for row in crate::PartReader::open(file, &schema()).unwrap() {
+                assert!(texts.insert(row.unwrap().row.text));
+            }
+        }
+        assert_eq!(texts.len(), 5_000);
+        let files = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(files, taken.parts.len());
+    }
+
+    #[test]
+    fn two_passes_give_the_same_parts() {
+        let limits = PartLimits {
+            part_rows: 700,
+            batch_rows: 128,
+            ..PartLimits::default()
+        };
+        let digests = || -> Vec<_> {
+            let (taken, _directory) = ingest(limits, 2_000);
+            taken.parts.iter().map(|part| part.part.digest).collect()
+        };
+        assert_eq!(digests(), digests());
+    }
+}

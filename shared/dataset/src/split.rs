@@ -42,7 +42,7 @@ mod tests {
             .map(|hash| split_of(hash, &rule(1, 0.3, 0.3)))
             .collect();
         use Split::{Calibration as C, Test as T, Train as R};
-        assert_eq!(sides, [R, C, T, R, C, T, R, C, T, R, C, T]);
+        assert_eq!(sides, [R, C, T, C, T, R, C, R, T, C, R, R]);
     }
 
     proptest! {

@@ -1,0 +1,8 @@
+//! Uploads through the public surface: what is taken, what is refused and why, what can be read back.
+
+mod formats;
+mod properties;
+mod reading;
+mod row_checks;
+mod support;
+mod upload_refusals;
