@@ -9,14 +9,17 @@
 //! leaves a document without one ([`crate::Registry::verify_documents`]). Lines after the last witness that belong to no
 //! document can be cut off unseen; keep a head that `audit verify` printed outside the storage account to close this gap.
 
+mod chain;
 mod event;
 mod line;
 mod log;
+mod report;
 mod stream;
 
 pub use event::AuditEvent;
 pub use line::{AuditLine, DocumentRef, RecordedEvent};
-pub use log::{AuditLog, BrokenLine, Damage, StreamHead, StreamReport, VerifyReport};
+pub use log::AuditLog;
+pub use report::{BrokenLine, Damage, StreamHead, StreamReport, VerifyReport};
 pub use stream::AuditStream;
 
 pub(crate) use line::Entry;

@@ -91,3 +91,39 @@ impl FromStr for Digest {
         Ok(Self(bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_printed_digest_is_read_back(bytes in any::<[u8; 32]>()) {
+            let digest = Digest::from_bytes(bytes);
+            prop_assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
+            let json = serde_json::to_string(&digest).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);
+        }
+
+        #[test]
+        fn one_digest_has_one_text(text in "(sha256:)?[0-9a-fA-F]{62,66}") {
+            if let Ok(digest) = text.parse::<Digest>() {
+                prop_assert_eq!(digest.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_digest_or_an_error(text in ".{0,80}") {
+            prop_assert!(text.parse::<Digest>().is_ok_and(|digest| digest.to_string() == text) || text.parse::<Digest>().is_err());
+        }
+    }
+
+    #[test]
+    fn the_digest_is_sha_256() {
+        let expected = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of(b"abc").to_string(), expected);
+        assert_eq!(Digest::of(b"abc").short(), "ba7816bf8f01");
+    }
+}

@@ -379,3 +379,114 @@ pub fn feedback_log(instance: crate::InstanceId, received_at: Timestamp) -> Stri
     let minute = jiff::tz::Offset::UTC.to_datetime(received_at).minute();
     format!("{}{instance}-{minute:02}.jsonl", hour_prefix(received_at))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{InstanceId, RequestId};
+
+    fn any_digest() -> impl Strategy<Value = Digest> {
+        any::<[u8; 32]>().prop_map(Digest::from_bytes)
+    }
+
+    fn any_path() -> impl Strategy<Value = DocumentPath> {
+        let name = "[a-z0-9-]{1,63}";
+        prop_oneof![
+            (name, any::<u64>())
+                .prop_map(|(dataset, version)| DocumentPath::DatasetVersion { dataset, version }),
+            name.prop_map(|dataset| DocumentPath::DatasetPointer { dataset }),
+            (name, any_digest())
+                .prop_map(|(dataset, digest)| DocumentPath::Part { dataset, digest }),
+            (name, any_digest())
+                .prop_map(|(dataset, digest)| DocumentPath::Profile { dataset, digest }),
+            (name, any_digest())
+                .prop_map(|(dataset, upload)| DocumentPath::Ledger { dataset, upload }),
+            (name, any_digest()).prop_map(|(dataset, name)| DocumentPath::Seen { dataset, name }),
+            (name, any::<u64>())
+                .prop_map(|(model, version)| DocumentPath::ModelCard { model, version }),
+            (name, any::<u64>())
+                .prop_map(|(model, version)| DocumentPath::Proposal { model, version }),
+            (
+                name,
+                any::<u64>(),
+                proptest::sample::select(&ModelArtifact::ALL[..])
+            )
+                .prop_map(|(model, version, artifact)| DocumentPath::Artifact {
+                    model,
+                    version,
+                    artifact
+                }),
+            name.prop_map(|run| DocumentPath::Run { run }),
+            name.prop_map(|model| DocumentPath::ActiveRun { model }),
+            any_digest().prop_map(|digest| DocumentPath::Approval { digest }),
+            any::<u64>().prop_map(|number| DocumentPath::Release { number }),
+            Just(DocumentPath::ReleasePointer),
+            any::<u64>().prop_map(|release| DocumentPath::Abort { release }),
+            (name, any::<u64>())
+                .prop_map(|(writer, segment)| DocumentPath::AuditSegment { writer, segment }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_path_is_read_back(path in any_path()) {
+            prop_assert_eq!(DocumentPath::parse(path.container(), &path.to_string()), Some(path));
+        }
+
+        #[test]
+        fn only_printed_names_are_documents(
+            name in "[a-z0-9./-]{0,40}(/versions/|/ledger/|/)[0-9a-z]{0,8}(\\.json|\\.jsonl)?",
+        ) {
+            for container in Container::ALL {
+                if let Some(path) = DocumentPath::parse(container, &name) {
+                    prop_assert_eq!((path.container(), path.to_string()), (container, name.clone()));
+                }
+            }
+        }
+
+        #[test]
+        fn numbers_sort_as_their_names_do(a in 0..1_000_000_u64, b in 0..1_000_000_u64) {
+            let name = |number| DocumentPath::Release { number }.to_string();
+            prop_assert_eq!(a.cmp(&b), name(a).cmp(&name(b)));
+        }
+
+        #[test]
+        fn a_log_is_in_the_hour_of_its_request(seconds in 0..4_102_444_800_i64, sequence in 0..1_u64 << 40) {
+            let at = Timestamp::from_second(seconds).unwrap();
+            let id = RequestId::new(at, InstanceId::from_bits(1), sequence).input(3);
+            prop_assert!(prediction_log(&id).starts_with(&hour_prefix(at)));
+            let later = Timestamp::from_second(seconds + 3_600).unwrap();
+            prop_assert!(hour_prefix(at) < hour_prefix(later));
+        }
+    }
+
+    #[test]
+    fn one_document_has_one_name() {
+        assert_eq!(DocumentPath::parse(Container::Releases, "7.json"), None);
+        assert_eq!(
+            DocumentPath::parse(Container::Releases, "+00007.json"),
+            None
+        );
+        assert_eq!(
+            DocumentPath::parse(Container::Models, "Messages/000001/model.json"),
+            None
+        );
+        assert_eq!(
+            DocumentPath::parse(Container::Incoming, "000001.json"),
+            None
+        );
+    }
+
+    #[test]
+    fn logs_are_found_by_hour_instance_and_segment() {
+        let at = "2026-03-09T23:59:59.999Z".parse().unwrap();
+        let id = RequestId::new(at, InstanceId::from_bits(31), 4_096).input(0);
+        assert_eq!(prediction_log(&id), "2026/03/09/23/0000000z-00000001.jsonl");
+        assert_eq!(
+            feedback_log(InstanceId::from_bits(31), at),
+            "2026/03/09/23/0000000z-59.jsonl"
+        );
+    }
+}

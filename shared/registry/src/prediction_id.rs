@@ -250,3 +250,94 @@ fn digit_value(digit: u8) -> Option<u8> {
         .position(|known| *known == digit)
         .map(|value| value as u8)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn any_id()(
+            millis in 0..253_402_207_200_000_i64,
+            instance in any::<u64>(),
+            sequence in 0..=BITS_40,
+            index in any::<u32>(),
+        ) -> PredictionId {
+            let at = Timestamp::from_millisecond(millis).unwrap();
+            RequestId::new(at, InstanceId::from_bits(instance), sequence).input(index)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_id_is_read_back(id in any_id()) {
+            let text = id.to_string();
+            prop_assert!(text.len() <= 40);
+            prop_assert_eq!(text.parse(), Ok(id));
+            prop_assert_eq!(text.to_uppercase().parse(), Ok(id));
+        }
+
+        #[test]
+        fn the_parts_are_in_the_id(
+            millis in 0..253_402_207_200_000_i64, instance in any::<u64>(), sequence in 0..=BITS_40,
+        ) {
+            let at = Timestamp::from_millisecond(millis).unwrap();
+            let id = RequestId::new(at, InstanceId::from_bits(instance), sequence);
+            prop_assert_eq!((id.at(), id.instance(), id.sequence()), (at, InstanceId::from_bits(instance), sequence));
+        }
+
+        #[test]
+        fn requests_sort_as_their_texts_do(a in any_id(), b in any_id()) {
+            prop_assert_eq!(a.request().cmp(&b.request()), a.request().to_string().cmp(&b.request().to_string()));
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_an_error(text in ".{0,40}") {
+            if let Ok(id) = text.parse::<PredictionId>() {
+                prop_assert_eq!(id.to_string().parse(), Ok(id));
+            }
+        }
+
+        #[test]
+        fn any_digits_are_read_without_overflow(text in "[0-9a-zA-Z]{26}") {
+            if let Ok(id) = text.parse::<RequestId>() {
+                prop_assert!(id.at() >= Timestamp::UNIX_EPOCH);
+                prop_assert_eq!(id.to_string().parse(), Ok(id));
+            }
+        }
+    }
+
+    #[test]
+    fn look_alikes_are_read_as_digits() {
+        let id = RequestId::new(Timestamp::UNIX_EPOCH, InstanceId::from_bits(1), 1);
+        let typed = id.to_string().replace('1', "L").replace('0', "O");
+        assert_eq!(typed.parse(), Ok(id));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let good = RequestId::new(Timestamp::UNIX_EPOCH, InstanceId::from_bits(1), 1).to_string();
+        for bad in [
+            "",
+            "x",
+            &good,
+            &format!("{good}."),
+            &format!("{good}.01"),
+            &format!("{good}.-1"),
+            &format!("8{}.0", &good[1..]),
+        ] {
+            assert!(bad.parse::<PredictionId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_process_counts_its_requests() {
+        let ids = RequestIds::new(InstanceId::random());
+        let at = Timestamp::UNIX_EPOCH;
+        let (first, second) = (ids.next(at), ids.next(at));
+        assert!(first < second);
+        assert_eq!((first.sequence(), second.sequence()), (0, 1));
+        assert_ne!(InstanceId::random(), InstanceId::random());
+    }
+}

@@ -1,6 +1,6 @@
 //! The prediction log and the feedback log: lines appended in segments, read back by id or by time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -96,6 +96,39 @@ impl Predictions<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The records of many predictions, in the order of `ids`; `None` for those that are not there. Reads each log
+    /// segment once.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn find_many(&self, ids: &[PredictionId]) -> Result<Vec<Option<PredictionRecord>>> {
+        let mut places: BTreeMap<String, HashMap<String, Vec<usize>>> = BTreeMap::new();
+        for (place, id) in ids.iter().enumerate() {
+            let segment = places.entry(prediction_log(id)).or_default();
+            segment.entry(id.to_string()).or_default().push(place);
+        }
+        let mut records = vec![None; ids.len()];
+        for (path, wanted) in places {
+            let stream = self
+                .registry
+                .store()
+                .read_stream(Container::Predictions, &path);
+            let Some((_, bytes)) = found(stream.await)? else {
+                continue;
+            };
+            let mut lines = Lines::new(bytes);
+            while let Some(line) = lines.next().await? {
+                let Ok(record) = serde_json::from_slice::<PredictionRecord>(&line) else {
+                    continue;
+                };
+                for place in wanted.get(&record.id).into_iter().flatten() {
+                    records[*place].get_or_insert_with(|| record.clone());
+                }
+            }
+        }
+        Ok(records)
     }
 
     /// The predictions that were answered in `[from, to)`, at constant memory.

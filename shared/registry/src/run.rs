@@ -34,7 +34,8 @@ pub enum RunState {
     },
     /// Its model is registered. The gate's verdict is on the model card.
     Succeeded {
-        /// The model version it made.
+        /// The model version it made. Named apart from the promised version, which is in the same JSON object.
+        #[serde(rename = "registered_version")]
         model_version: u64,
         /// When it was collected.
         at: Timestamp,
@@ -95,5 +96,67 @@ impl RunState {
     #[must_use]
     pub const fn may_become(&self, next: &Self) -> bool {
         !self.is_final() && !matches!(next, Self::Created)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_state() -> impl Strategy<Value = RunState> {
+        let at =
+            || any::<i32>().prop_map(|seconds| Timestamp::from_second(i64::from(seconds)).unwrap());
+        prop_oneof![
+            Just(RunState::Created),
+            (".*", at()).prop_map(|(job, at)| RunState::Submitted { job, at }),
+            (any::<u64>(), at())
+                .prop_map(|(model_version, at)| RunState::Succeeded { model_version, at }),
+            (".*", at()).prop_map(|(reason, at)| RunState::Failed { reason, at }),
+        ]
+    }
+
+    /// How far along a state is.
+    fn rank(state: &RunState) -> u8 {
+        match state {
+            RunState::Created => 0,
+            RunState::Submitted { .. } => 1,
+            RunState::Succeeded { .. } | RunState::Failed { .. } => 2,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn states_only_go_forward(from in any_state(), to in any_state()) {
+            if from.may_become(&to) {
+                prop_assert!(rank(&to) > rank(&from) || (rank(&from), rank(&to)) == (1, 1));
+            }
+            prop_assert!(!from.may_become(&RunState::Created));
+        }
+
+        #[test]
+        fn an_end_is_an_end(from in any_state(), to in any_state()) {
+            prop_assert!(!from.is_final() || !from.may_become(&to));
+            prop_assert!(from.is_final() || !to.is_final() || from.may_become(&to), "every run can end");
+        }
+
+        #[test]
+        fn a_run_is_read_back_in_every_state(state in any_state(), model_version in any::<u64>()) {
+            let dataset =
+                DatasetRef { dataset: "d".into(), version: 1, digest: crate::Digest::of(b"m"), rows: 1 };
+            let run = Run {
+                id: "1-a".into(),
+                model: "m".into(),
+                model_version,
+                dataset,
+                champion: None,
+                trigger: RunTrigger::Drift("score".into()),
+                created_at: Timestamp::UNIX_EPOCH,
+                state,
+            };
+            let json = serde_json::to_string(&run).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
+        }
     }
 }

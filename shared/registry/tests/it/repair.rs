@@ -1,0 +1,167 @@
+//! Documents and their lines.
+
+use jiff::{SignedDuration, Timestamp};
+use sluice_registry::{RepairScope, RunState};
+use sluice_storage::{Container, Store};
+
+use crate::fixtures::{any_dataset, memory, now, register, registry, run};
+
+async fn lines(store: &dyn Store) -> usize {
+    let (bytes, _) = store
+        .read(Container::Audit, "w/000000.jsonl")
+        .await
+        .unwrap();
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[tokio::test]
+async fn lines_that_were_cut_off_leave_documents_without_one() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    register(&registry, 1).await;
+    store
+        .delete(Container::Audit, "w/000000.jsonl")
+        .await
+        .unwrap();
+    let report = registry.verify_documents().await.unwrap();
+    assert_eq!(report.unrecorded, ["models/messages/000001/model.json"]);
+    let registry = crate::fixtures::registry(&store, "w");
+    let repaired = registry.repair(RepairScope::default()).await.unwrap();
+    assert_eq!(repaired.added.len(), 2, "{repaired:?}");
+    assert!(registry.verify_documents().await.unwrap().is_whole());
+    let mut marked = 0;
+    registry
+        .audit_log()
+        .scan(None, |line| marked += usize::from(line.repaired))
+        .await
+        .unwrap();
+    assert_eq!(marked, 2, "a line that was added later says so");
+}
+
+#[tokio::test]
+async fn every_state_of_a_run_gets_its_line() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    registry
+        .runs()
+        .create(run("1-a", 1, any_dataset()))
+        .await
+        .unwrap();
+    registry
+        .runs()
+        .advance(
+            "1-a",
+            RunState::Submitted {
+                job: "j".into(),
+                at: now(),
+            },
+        )
+        .await
+        .unwrap();
+    registry
+        .runs()
+        .advance(
+            "1-a",
+            RunState::Submitted {
+                job: "k".into(),
+                at: now(),
+            },
+        )
+        .await
+        .unwrap();
+    registry
+        .runs()
+        .advance(
+            "1-a",
+            RunState::Failed {
+                reason: "out of disk\nlog".into(),
+                at: now(),
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(lines(&*store).await, 4);
+    store
+        .delete(Container::Audit, "w/000000.jsonl")
+        .await
+        .unwrap();
+    let added = crate::fixtures::registry(&store, "w")
+        .repair(RepairScope::default())
+        .await
+        .unwrap()
+        .added;
+    let expected = [
+        "run_created",
+        "run_submitted",
+        "run_submitted",
+        "run_failed",
+    ]
+    .map(|kind| format!("{kind} runs/1-a.json"));
+    assert_eq!(added, expected);
+}
+
+#[tokio::test]
+async fn a_repair_keeps_to_its_scope() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    register(&registry, 1).await;
+    store
+        .delete(Container::Audit, "w/000000.jsonl")
+        .await
+        .unwrap();
+    let other = crate::fixtures::registry(&store, "other");
+    let hour = SignedDuration::from_hours(1);
+    // The store's own clock says when a document was written.
+    for (since, before) in [
+        (None, Some(Timestamp::now() - hour)),
+        (Some(Timestamp::now() + hour), None),
+    ] {
+        let report = other.repair(RepairScope { since, before }).await.unwrap();
+        assert_eq!((report.documents, report.added.len()), (0, 0));
+    }
+    let report = other
+        .repair(RepairScope {
+            since: Some(Timestamp::now() - hour),
+            before: None,
+        })
+        .await
+        .unwrap();
+    assert_eq!((report.documents, report.added.len()), (1, 2));
+    let again = other
+        .repair(RepairScope {
+            since: Some(Timestamp::now() - hour),
+            before: None,
+        })
+        .await
+        .unwrap();
+    assert_eq!((again.documents, again.added.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn removed_and_unreadable_documents_are_named() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    register(&registry, 1).await;
+    register(&registry, 2).await;
+    store
+        .delete(Container::Models, "messages/000001/model.json")
+        .await
+        .unwrap();
+    store
+        .put(Container::Models, "messages/000002/model.json", "{".into())
+        .await
+        .unwrap();
+    let report = registry.verify_documents().await.unwrap();
+    assert_eq!(report.missing, ["models/messages/000001/model.json"]);
+    assert_eq!(report.unreadable.len(), 1);
+    assert!(
+        report.unreadable[0].starts_with("models/messages/000002/model.json: "),
+        "{report:?}"
+    );
+    let repaired = registry.repair(RepairScope::default()).await.unwrap();
+    assert_eq!(
+        repaired.unreadable.len(),
+        1,
+        "a damaged document does not stop the repair of others"
+    );
+}
