@@ -1,0 +1,63 @@
+//! `sluice ingest` and `sluice sample`: rows by hand.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use sluice_storage::{Container, Store as _, StorageError};
+
+use super::output;
+use crate::context::Context;
+use crate::sample;
+
+/// A file to ingest.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// The file: CSV, JSON lines or Parquet, plain or gzip.
+    file: PathBuf,
+    /// Its name in the incoming container [default: the file's name].
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Ingest {
+    pub(super) async fn run(self, context: &Context, json: bool) -> anyhow::Result<()> {
+        let name = upload(context, &self.file, self.name.as_deref()).await?;
+        let outcome = context.lifecycle.ingest_upload(&name).await?;
+        if json { output::json(&outcome) } else { Ok(output::line(crate::ingest::describe(&name, &outcome))) }
+    }
+}
+
+/// Copies a local file into the incoming container; says its name there. The same name with other bytes is replaced.
+pub(super) async fn upload(context: &Context, file: &std::path::Path, name: Option<&str>) -> anyhow::Result<String> {
+    let own = file.file_name().and_then(|name| name.to_str());
+    let name = name.or(own).with_context(|| format!("{} has no file name; give one with --as", file.display()))?;
+    let name = format!("{}/{name}", context.config.dataset);
+    anyhow::ensure!(file.is_file(), "{} is not a file that can be read", file.display());
+    match context.store.create_from_file(Container::Incoming, &name, file).await {
+        Ok(_) => Ok(name),
+        Err(StorageError::AlreadyExists { .. }) => {
+            context.store.delete(Container::Incoming, &name).await?;
+            context.store.create_from_file(Container::Incoming, &name, file).await?;
+            Ok(name)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sample messages.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// How many.
+    #[arg(long, default_value_t = 4_000)]
+    rows: usize,
+    /// Other seeds give other messages.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Sample {
+    pub(super) fn run(self) {
+        output::line(sample::messages_csv(self.seed, self.rows, jiff::Timestamp::now()).trim_end());
+    }
+}
