@@ -110,8 +110,8 @@ fn sum_rows(
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rand::rngs::Xoshiro256PlusPlus;
     use rand::SeedableRng as _;
+    use rand::rngs::Xoshiro256PlusPlus;
 
     use super::*;
 

@@ -103,7 +103,7 @@ impl Evaluation {
         positive_label: Option<u32>,
     ) -> Result<Self, TrainingError> {
         let classes = data.labels().len();
-        check_shape(predictions, rows.len(), classes)?;
+        check_shape("the model", predictions, rows.len(), classes)?;
         let mut all = Tally::new(classes);
         let mut by_slice: BTreeMap<u32, Tally> = BTreeMap::new();
         for (row, probabilities) in rows.iter().zip(predictions.rows()) {
@@ -184,6 +184,7 @@ pub(crate) fn loss(probability: f32) -> f64 {
 }
 
 pub(crate) fn check_shape(
+    what: &str,
     predictions: &Predictions,
     rows: usize,
     classes: usize,
@@ -192,7 +193,7 @@ pub(crate) fn check_shape(
         return Ok(());
     }
     Err(TrainingError::UnusablePredictions {
-        what: "the model".to_owned(),
+        what: what.to_owned(),
         problem: format!(
             "{} rows of {} labels for {rows} test rows of {classes} labels",
             predictions.len(),
@@ -243,5 +244,118 @@ impl Tally {
                 .map(|scores| scores.f1),
             log_loss: self.log_loss(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_registry::Split;
+
+    use super::*;
+
+    /// Ten rows over four labels of which the last never occurs; the expected numbers are scikit-learn 1.9.1's for the
+    /// same 32-bit probabilities, the calibration error that of the formula in numpy.
+    fn golden() -> (TrainingData, Predictions) {
+        let truth = [0, 1, 2, 1, 0, 0, 2, 0, 0, 0];
+        let probabilities = [
+            [0.5, 0.25, 0.25, 0.0],
+            [0.125, 0.75, 0.125, 0.0],
+            [0.25, 0.25, 0.5, 0.0],
+            [0.0625, 0.875, 0.0625, 0.0],
+            [0.375, 0.5, 0.125, 0.0],
+            [1.0, 0.0, 0.0, 0.0],
+            [0.75, 0.125, 0.125, 0.0],
+            [0.25, 0.5, 0.25, 0.0],
+            [0.4375, 0.4375, 0.125, 0.0],
+            [0.0, 0.9375, 0.0625, 0.0],
+        ];
+        let mut data = TrainingData::new(["a", "b", "c", "d"].map(str::to_owned).to_vec());
+        for (index, label) in truth.into_iter().enumerate() {
+            let slice = ["z", "y"].get(index / 4).copied();
+            data.push(Split::Test, "text", label, slice).unwrap();
+        }
+        (data, Predictions::new("golden", 4, probabilities).unwrap())
+    }
+
+    fn close(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 1e-9, "{value} is not {expected}");
+    }
+
+    #[test]
+    fn the_numbers_are_scikit_learns() {
+        let (data, predictions) = golden();
+        let evaluation = Evaluation::new(&data, data.test(), &predictions, Some(1)).unwrap();
+        close(evaluation.accuracy, 0.6);
+        close(evaluation.macro_f1, 0.612_698_412_698_412_6);
+        // scikit-learn takes the logarithm in 32 bits.
+        assert!((evaluation.log_loss - 2.302_313_566).abs() < 1e-6);
+        close(evaluation.confidence.brier, 0.614_843_75);
+        close(evaluation.confidence.ece, 0.2125);
+        let column =
+            |of: fn(&LabelEvaluation) -> f64| evaluation.labels.iter().map(of).collect::<Vec<_>>();
+        assert_eq!(column(|label| label.precision), [0.75, 0.4, 1.0, 0.0]);
+        assert_eq!(column(|label| label.recall), [0.5, 1.0, 0.5, 0.0]);
+        for (f1, expected) in
+            column(|label| label.f1)
+                .into_iter()
+                .zip([0.6, 4.0 / 7.0, 2.0 / 3.0, 0.0])
+        {
+            close(f1, expected);
+        }
+        assert_eq!(
+            evaluation.confusion,
+            [[3, 3, 0, 0], [0, 2, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
+        );
+    }
+
+    #[test]
+    fn a_confidence_on_the_edge_of_a_bin_is_in_the_lower_one() {
+        let probabilities = [[0.2, 0.2, 0.2, 0.2, 0.2], [1.0, 0.0, 0.0, 0.0, 0.0]];
+        let predictions = Predictions::new("edges", 5, probabilities).unwrap();
+        let confidence = Confidence::new([0, 0], &predictions);
+        let ranges: Vec<(f64, f64)> = confidence
+            .reliability
+            .iter()
+            .map(|bin| (bin.from * 15.0, bin.to * 15.0))
+            .collect();
+        // 0.2 as a 32-bit number is a little above 3/15.
+        assert_eq!(ranges, [(3.0, 4.0), (14.0, 15.0)]);
+        assert_eq!(
+            Confidence::new([], &Predictions::new("none", 2, [[0.5; 2]; 0]).unwrap()),
+            Confidence::default()
+        );
+    }
+
+    #[test]
+    fn slices_are_evaluated_by_themselves_and_rows_without_one_in_none() {
+        let (data, predictions) = golden();
+        let evaluation = Evaluation::new(&data, data.test(), &predictions, Some(1)).unwrap();
+        let slices: Vec<_> = evaluation
+            .slices
+            .iter()
+            .map(|slice| (slice.slice.as_str(), slice.rows, slice.accuracy))
+            .collect();
+        assert_eq!(slices, [("y", 4, 0.25), ("z", 4, 1.0)]);
+        assert_eq!(evaluation.slices[0].metric(Metric::F1), None);
+        assert_eq!(evaluation.slices[1].metric(Metric::F1), Some(1.0));
+        // In "y" the truth is "a" three times and "c" once; "b" is only answered.
+        assert_eq!(evaluation.slices[0].true_labels, 2);
+
+        let summary = evaluation.summary(Metric::MacroF1, 1);
+        assert_eq!(summary.slices.len(), 2);
+        close(summary.metrics["f1:b"], 4.0 / 7.0);
+        assert!(evaluation.summary(Metric::MacroF1, 5).slices.is_empty());
+    }
+
+    #[test]
+    fn predictions_of_another_shape_are_refused() {
+        let (data, predictions) = golden();
+        let error = Evaluation::new(&data, data.test(), &predictions.head(9), None).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("9 rows of 4 labels for 10 test rows of 4 labels"),
+            "{error}"
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 mod classes;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

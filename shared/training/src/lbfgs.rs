@@ -185,3 +185,100 @@ pub(crate) fn add(out: &mut [f64], factor: f64, other: &[f64]) {
 pub(crate) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `Σ curvature (x - target)² / 2`, minimised with exact steps.
+    fn minimise(
+        curvature: &[f64],
+        target: &[f64],
+        inverse_diagonal: &[f64],
+        iterations: usize,
+    ) -> Vec<f64> {
+        let gradient_at = |x: &[f64]| -> Vec<f64> {
+            x.iter()
+                .zip(curvature.iter().zip(target))
+                .map(|(x, (c, t))| c * (x - t))
+                .collect()
+        };
+        let mut x = vec![0.0; target.len()];
+        let mut direction = x.clone();
+        let mut gradient = gradient_at(&x);
+        let mut history = History::new(target.len());
+        for _ in 0..iterations {
+            if norm(&gradient) < 1e-13 {
+                break;
+            }
+            history.direction(&gradient, inverse_diagonal, &mut direction);
+            assert!(dot(&gradient, &direction) < 0.0, "no direction of descent");
+            let bend: f64 = direction
+                .iter()
+                .zip(curvature)
+                .map(|(d, c)| c * d * d)
+                .sum();
+            let length = -dot(&gradient, &direction) / bend;
+            add(&mut x, length, &direction);
+            let next = gradient_at(&x);
+            history.push(&direction, length, &gradient, &next);
+            gradient = next;
+        }
+        x
+    }
+
+    proptest! {
+        /// With exact steps and enough memory, a parabola in n dimensions takes n steps (Nocedal & Wright, theorem 6.4).
+        #[test]
+        fn parabolas_take_as_many_steps_as_dimensions(
+            axes in prop::collection::vec((0.1_f64..10.0, -5.0_f64..5.0, 0.2_f64..5.0), 1..7)
+        ) {
+            let curvature: Vec<f64> = axes.iter().map(|axis| axis.0).collect();
+            let target: Vec<f64> = axes.iter().map(|axis| axis.1).collect();
+            let diagonal: Vec<f64> = axes.iter().map(|axis| axis.2).collect();
+            for (x, target) in minimise(&curvature, &target, &diagonal, axes.len()).iter().zip(&target) {
+                prop_assert!((x - target).abs() < 1e-6, "{x} is not {target}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_right_diagonal_needs_one_step() {
+        let (curvature, target) = ([1e-3, 1.0, 1e4], [3.0, -2.0, 1.0]);
+        let inverse = curvature.map(|c| 1.0 / c);
+        for (x, target) in minimise(&curvature, &target, &inverse, 1)
+            .iter()
+            .zip(target)
+        {
+            assert!((x - target).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn steps_without_curvature_are_forgotten() {
+        let mut history = History::new(2);
+        history.push(&[1.0, 0.0], 1.0, &[1.0, 1.0], &[1.0, 1.0]);
+        history.push(&[1.0, 0.0], 1.0, &[1.0, 1.0], &[0.0, 1.0]);
+        assert!(history.is_empty());
+        history.push(&[1.0, 0.0], 1.0, &[1.0, 1.0], &[2.0, 1.0]);
+        assert!(!history.is_empty());
+    }
+
+    #[test]
+    fn sums_do_not_depend_on_the_threads() {
+        let a: Vec<f64> = (0..100_000).map(|i| f64::from(i).sin() * 1e3).collect();
+        let b: Vec<f64> = (0..100_000).map(|i| f64::from(i).cos()).collect();
+        let on = |threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+                .install(|| dot(&a, &b))
+        };
+        assert_eq!(on(1).to_bits(), on(3).to_bits());
+        let plain: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+        assert!((on(1) - plain).abs() < 1e-6);
+    }
+}

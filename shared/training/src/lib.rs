@@ -7,7 +7,9 @@ mod config;
 mod data;
 mod error;
 mod evaluate;
+mod evidence;
 mod fit;
+mod gate;
 mod lbfgs;
 mod line_search;
 mod logistic;
@@ -22,7 +24,13 @@ pub use config::TrainingConfig;
 pub use data::{Row, TrainingData};
 pub use error::TrainingError;
 pub use evaluate::{Confidence, Evaluation, LabelEvaluation, ReliabilityBin, SliceEvaluation};
+pub use evidence::Evidence;
 pub use fit::{FittedModel, fit};
+pub use gate::{
+    BehaviourResult, BehaviourRules, Change, Comparison, Contender, GateConfig, GateInputs,
+    Latency, Limit, MajorityBaseline, Parity, Predict, Provenance, RuleResult, SliceComparison,
+    SliceRules, gate,
+};
 pub use metric::Metric;
 pub use onnx::{LinearTextModel, OnnxError, to_onnx};
 pub use predictions::Predictions;

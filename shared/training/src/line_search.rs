@@ -31,7 +31,8 @@ pub(crate) fn step_length(start: Point, mut along: impl FnMut(f64) -> Point) -> 
     for _ in 0..TRIES {
         let here = along(length);
         let allowed = start.value + DECREASE * length * start.slope + EQUAL * start.value.abs();
-        if !(here.value <= allowed) || here.slope > -REMAINING_SLOPE * start.slope {
+        let too_high = here.value.is_nan() || here.value > allowed;
+        if too_high || here.slope > -REMAINING_SLOPE * start.slope {
             above = Some((length, here.slope));
         } else if here.slope < REMAINING_SLOPE * start.slope {
             below = (length, here.slope);

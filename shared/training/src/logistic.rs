@@ -8,6 +8,8 @@
 //! several step lengths costs no further pass, because the logits are linear in the step.
 
 mod objective;
+#[cfg(test)]
+mod tests;
 
 use crate::TrainingError;
 use crate::lbfgs::{self, History};
@@ -23,6 +25,9 @@ const MEMORY: usize = 10;
 
 /// Steps after which the diagonal of the Hessian is computed anew: it shrinks as rows become certain.
 const DIAGONAL_EVERY: usize = 5;
+
+/// A gradient of this norm is 0: the mean of residuals below 1 cannot be known better.
+const ROUNDING: f64 = 1e-13;
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +64,7 @@ pub(crate) fn fit(
 ) -> Result<Solution, TrainingError> {
     let objective = problem.objective(c);
     let prior = problem.prior();
-    let target = stopping.tolerance * problem.gradient_norm_at_prior();
+    let target = (stopping.tolerance * problem.gradient_norm_at_prior()).max(ROUNDING);
 
     let mut parameters = start.map_or(prior, <[f64]>::to_vec);
     let mut state = objective.state(&parameters);

@@ -169,3 +169,44 @@ fn ratio(part: u64, whole: u64) -> f64 {
         part as f64 / whole as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_rows_everything_is_0() {
+        let confusion = Confusion::new(3);
+        assert_eq!(
+            [
+                confusion.accuracy(),
+                confusion.macro_f1(),
+                confusion.label(1).f1
+            ],
+            [0.0; 3]
+        );
+    }
+
+    #[test]
+    fn a_label_that_nobody_has_and_nobody_gives_is_not_averaged() {
+        let mut confusion = Confusion::new(3);
+        confusion.add(0, 0);
+        confusion.add(1, 1);
+        assert_eq!(confusion.macro_f1(), 1.0);
+        // As an answer it counts, with an F1 of 0.
+        confusion.add(1, 2);
+        assert!((confusion.macro_f1() - (1.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+        assert_eq!(confusion.true_labels(), 2);
+    }
+
+    #[test]
+    fn less_log_loss_is_better() {
+        assert!(Metric::LogLoss.improvement(0.2, 0.3) > 0.0);
+        assert!(Metric::MacroF1.improvement(0.2, 0.3) < 0.0);
+        assert_eq!(Metric::F1.name(Some("disaster")), "f1:disaster");
+        assert_eq!(
+            serde_json::to_string(&Metric::MacroF1).unwrap(),
+            "\"macro_f1\""
+        );
+    }
+}
