@@ -10,11 +10,11 @@
 //! 80 of 100 windows in which nothing drifted. Our rules ask for two things at once: an effect of a size that matters, and a
 //! two-sample p-value below the significance level after the Benjamini–Hochberg correction.
 
+pub mod azure_ml;
 mod benjamini_hochberg;
 mod binning;
 mod categorical;
 mod compare;
-pub mod azure_ml;
 pub mod distance;
 pub mod evidently;
 mod kolmogorov_smirnov;
@@ -22,7 +22,9 @@ pub mod nannyml;
 mod tail;
 
 pub use self::benjamini_hochberg::benjamini_hochberg;
-pub use self::categorical::{chi_squared_contingency, chi_squared_goodness_of_fit, two_proportions};
+pub use self::categorical::{
+    chi_squared_contingency, chi_squared_goodness_of_fit, two_proportions,
+};
 pub use self::compare::{Comparison, compare_categories, compare_values};
 pub use self::kolmogorov_smirnov::kolmogorov_smirnov;
 pub(crate) use self::tail::{binomial_upper, chi_squared_upper, normal_quantile};

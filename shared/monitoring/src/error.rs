@@ -7,7 +7,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum MonitoringError {
     /// Two summaries of different models were put together. Merge only summaries made for the same label list.
-    #[error("cannot merge summaries of different labels: {ours:?} and {theirs:?}; group them by model first")]
+    #[error(
+        "cannot merge summaries of different labels: {ours:?} and {theirs:?}; group them by model first"
+    )]
     LabelsDiffer {
         /// The labels on this side.
         ours: Vec<String>,

@@ -13,15 +13,17 @@
 //! Nothing here reads a clock, a file or an environment variable, and everything random is seeded: the same input gives the same report.
 
 mod error;
+mod text;
 
 pub mod drift;
-//pub mod page;
+pub mod page;
 pub mod performance;
-//pub mod plot;
+pub mod plot;
 pub mod profile;
-//pub mod rules;
+pub mod rules;
 
 pub use error::MonitoringError;
 pub use performance::{JoinedOutcome, Outcomes};
 pub use profile::{Observation, Profile};
-//pub use rules::{Baseline, MonitorConfig, Report, Rule, Signal, Status, Window, evaluate};
+pub use rules::{Baseline, MonitorConfig, Report, Rule, Signal, Status, Window, evaluate};
+pub use text::text_features;

@@ -41,7 +41,11 @@ pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Option<Interval> 
     let z = crate::drift::normal_quantile(0.5 + confidence / 2.0);
     let middle = (share + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    Some(Interval { value: share, low: (middle - half).clamp(0.0, share), high: (middle + half).clamp(share, 1.0) })
+    Some(Interval {
+        value: share,
+        low: (middle - half).clamp(0.0, share),
+        high: (middle + half).clamp(share, 1.0),
+    })
 }
 
 #[cfg(test)]
@@ -52,7 +56,10 @@ mod tests {
     #[test]
     fn wilson_agrees_with_r() {
         let interval = wilson(8, 10, 0.95).unwrap();
-        assert!((interval.low - 0.490_162_4).abs() < 1e-6 && (interval.high - 0.943_317_8).abs() < 1e-6, "{interval:?}");
+        assert!(
+            (interval.low - 0.490_162_4).abs() < 1e-6 && (interval.high - 0.943_317_8).abs() < 1e-6,
+            "{interval:?}"
+        );
         assert!(wilson(0, 0, 0.95).is_none());
         assert_eq!(wilson(0, 10, 0.95).unwrap().low, 0.0);
     }

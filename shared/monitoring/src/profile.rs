@@ -100,9 +100,15 @@ impl Profile {
         if row.scores.len() != self.labels.len() || row.scores.is_empty() {
             return;
         }
-        let Some(predicted) = self.labels.iter().position(|label| label == row.label) else { return };
+        let Some(predicted) = self.labels.iter().position(|label| label == row.label) else {
+            return;
+        };
         // Two labels: one probability says it all, and its direction matters. More labels: how sure the model was.
-        self.score.add(if row.scores.len() == 2 { row.scores[1] } else { row.scores[predicted] });
+        self.score.add(if row.scores.len() == 2 {
+            row.scores[1]
+        } else {
+            row.scores[predicted]
+        });
         self.scored[predicted] += 1;
         for (label, score) in row.scores.iter().enumerate() {
             let mass = (score.clamp(0.0, 1.0) * MILLIONTHS).round() as u64;
@@ -119,13 +125,19 @@ impl Profile {
     /// [`MonitoringError::LabelsDiffer`] when the profiles are of models with different labels; nothing is changed then.
     pub fn merge(&mut self, other: &Self) -> Result<(), MonitoringError> {
         if self.labels != other.labels {
-            return Err(MonitoringError::LabelsDiffer { ours: self.labels.clone(), theirs: other.labels.clone() });
+            return Err(MonitoringError::LabelsDiffer {
+                ours: self.labels.clone(),
+                theirs: other.labels.clone(),
+            });
         }
         self.rows += other.rows;
         self.from = self.from.into_iter().chain(other.from).min();
         self.to = self.to.into_iter().chain(other.to).max();
         for (name, histogram) in &other.features {
-            self.features.entry(name.clone()).or_default().merge(histogram);
+            self.features
+                .entry(name.clone())
+                .or_default()
+                .merge(histogram);
         }
         while self.features.len() > MAX_FEATURES {
             self.features.pop_last();
@@ -203,7 +215,13 @@ impl Profile {
             .iter()
             .zip(&self.mass_predicted)
             .zip(&self.scored)
-            .map(|((mass, correct), scored)| (*mass as f64 / MILLIONTHS, *correct as f64 / MILLIONTHS, *scored as f64))
+            .map(|((mass, correct), scored)| {
+                (
+                    *mass as f64 / MILLIONTHS,
+                    *correct as f64 / MILLIONTHS,
+                    *scored as f64,
+                )
+            })
     }
 }
 
@@ -244,13 +262,22 @@ mod tests {
         let strip = |profile: &Profile| {
             let mut profile = profile.clone();
             profile.score.forget_rounding();
-            profile.features.values_mut().for_each(Histogram::forget_rounding);
+            profile
+                .features
+                .values_mut()
+                .for_each(Histogram::forget_rounding);
             profile
         };
         assert_eq!(strip(left), strip(right));
         for (name, histogram) in left.features() {
-            let (ours, theirs) = (histogram.mean().unwrap_or(0.0), right.features()[name].mean().unwrap_or(0.0));
-            assert!((ours - theirs).abs() <= 1e-9 * ours.abs().max(1.0), "{name}: {ours} {theirs}");
+            let (ours, theirs) = (
+                histogram.mean().unwrap_or(0.0),
+                right.features()[name].mean().unwrap_or(0.0),
+            );
+            assert!(
+                (ours - theirs).abs() <= 1e-9 * ours.abs().max(1.0),
+                "{name}: {ours} {theirs}"
+            );
         }
     }
 
@@ -283,15 +310,19 @@ mod tests {
     fn profiles_of_different_labels_do_not_merge() {
         let mut ours = profile(&[(0.4, 3.0)]);
         let before = ours.clone();
-        assert!(matches!(ours.merge(&Profile::new(&[])), Err(MonitoringError::LabelsDiffer { .. })));
+        assert!(matches!(
+            ours.merge(&Profile::new(&[])),
+            Err(MonitoringError::LabelsDiffer { .. })
+        ));
         assert_eq!(ours, before);
     }
 
     #[test]
     fn the_size_does_not_grow_with_the_rows() {
         let size = |rows: u32| {
-            let rows: Vec<(f64, f64)> =
-                (0..rows).map(|row| (f64::from(row).sin().abs(), f64::from(row * 37 % 500))).collect();
+            let rows: Vec<(f64, f64)> = (0..rows)
+                .map(|row| (f64::from(row).sin().abs(), f64::from(row * 37 % 500)))
+                .collect();
             serde_json::to_string(&profile(&rows)).unwrap().len()
         };
         // Two hundred thousand rows of two columns: some bytes for each bin in use, and more bins only for rarer values.

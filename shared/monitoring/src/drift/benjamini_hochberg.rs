@@ -29,7 +29,10 @@ mod tests {
     #[test]
     fn it_agrees_with_r() {
         let adjusted = benjamini_hochberg(&[0.01, 0.04, 0.03, 0.5]);
-        for (ours, theirs) in adjusted.iter().zip([0.04, 0.053_333_333, 0.053_333_333, 0.5]) {
+        for (ours, theirs) in adjusted
+            .iter()
+            .zip([0.04, 0.053_333_333, 0.053_333_333, 0.5])
+        {
             assert!((ours - theirs).abs() < 1e-8, "{adjusted:?}");
         }
         assert!(benjamini_hochberg(&[]).is_empty());

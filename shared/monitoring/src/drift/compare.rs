@@ -1,7 +1,8 @@
 //! Two summaries compared: what the alert rules look at.
 
 use super::distance::{
-    area, jensen_shannon_divergence, population_stability_index, shares, smoothed_shares, total_variation,
+    area, jensen_shannon_divergence, population_stability_index, shares, smoothed_shares,
+    total_variation,
 };
 use super::kolmogorov_smirnov::asymptotic_p_value;
 use super::{TestResult, chi_squared_contingency};
@@ -52,22 +53,37 @@ pub fn compare_values(baseline: &Histogram, window: &Histogram) -> Option<Compar
 /// Compares two counts of categories, those not counted by name as one more. `None` when a side is empty.
 #[must_use]
 pub fn compare_categories(baseline: &Counts, window: &Counts) -> Option<Comparison> {
-    let names: std::collections::BTreeSet<&str> = baseline.iter().chain(window.iter()).map(|(name, _)| name).collect();
+    let names: std::collections::BTreeSet<&str> = baseline
+        .iter()
+        .chain(window.iter())
+        .map(|(name, _)| name)
+        .collect();
     let count = |side: &Counts| {
         let named = names.iter().map(|name| side.get(name));
         named.chain([side.other()]).collect::<Vec<_>>()
     };
-    compare_counts((baseline.total(), window.total()), &count(baseline), &count(window))
+    compare_counts(
+        (baseline.total(), window.total()),
+        &count(baseline),
+        &count(window),
+    )
 }
 
 fn compare_counts(rows: (u64, u64), before: &[u64], now: &[u64]) -> Option<Comparison> {
-    let used: Vec<(u64, u64)> =
-        before.iter().copied().zip(now.iter().copied()).filter(|(before, now)| before + now > 0).collect();
+    let used: Vec<(u64, u64)> = before
+        .iter()
+        .copied()
+        .zip(now.iter().copied())
+        .filter(|(before, now)| before + now > 0)
+        .collect();
     let (before, now): (Vec<u64>, Vec<u64>) = used.into_iter().unzip();
     let chi_squared = chi_squared_contingency(&before, &now, false)?;
     Some(Comparison {
         rows,
-        psi: population_stability_index(&smoothed_shares(&before, 0.5), &smoothed_shares(&now, 0.5)),
+        psi: population_stability_index(
+            &smoothed_shares(&before, 0.5),
+            &smoothed_shares(&now, 0.5),
+        ),
         total_variation: total_variation(&shares(&before), &shares(&now)),
         jensen_shannon: jensen_shannon_divergence(&shares(&before), &shares(&now)),
         chi_squared,
@@ -110,16 +126,23 @@ fn kolmogorov_smirnov(baseline: &Histogram, window: &Histogram) -> Option<TestRe
         below_now += w;
         statistic = statistic.max((below as f64 / n - below_now as f64 / m).abs());
     }
-    Some(TestResult { statistic, p_value: asymptotic_p_value(statistic, n, m) })
+    Some(TestResult {
+        statistic,
+        p_value: asymptotic_p_value(statistic, n, m),
+    })
 }
 
 fn wasserstein(baseline: &Histogram, window: &Histogram) -> Option<f64> {
     let (n, m) = (baseline.count() as f64, window.count() as f64);
-    let deviation = baseline.standard_deviation().filter(|deviation| *deviation > 0.0)?;
+    let deviation = baseline
+        .standard_deviation()
+        .filter(|deviation| *deviation > 0.0)?;
     if m == 0.0 {
         return None;
     }
-    let steps = baseline.paired(window).map(|(key, b, w)| (histogram_middle(key), b as f64 / n - w as f64 / m));
+    let steps = baseline
+        .paired(window)
+        .map(|(key, b, w)| (histogram_middle(key), b as f64 / n - w as f64 / m));
     Some(area(steps) / deviation)
 }
 
@@ -139,7 +162,10 @@ mod tests {
     #[test]
     fn a_window_that_leaves_a_constant_baseline_is_seen() {
         let comparison = compare_values(&of(&[1.0; 500]), &of(&[0.0; 300])).unwrap();
-        assert!(comparison.psi > 5.0 && comparison.chi_squared.p_value < 1e-9, "{comparison:?}");
+        assert!(
+            comparison.psi > 5.0 && comparison.chi_squared.p_value < 1e-9,
+            "{comparison:?}"
+        );
         assert_eq!(comparison.wasserstein, None);
     }
 
@@ -148,7 +174,10 @@ mod tests {
         let mut window = of(&[1.0; 200]);
         (0..100).for_each(|_| window.add(f64::NAN));
         let comparison = compare_values(&of(&[1.0; 500]), &window).unwrap();
-        assert!(comparison.psi > 0.25 && comparison.chi_squared.p_value < 1e-9, "{comparison:?}");
+        assert!(
+            comparison.psi > 0.25 && comparison.chi_squared.p_value < 1e-9,
+            "{comparison:?}"
+        );
     }
 
     #[test]

@@ -4,14 +4,32 @@
 #[must_use]
 pub fn shares(counts: &[u64]) -> Vec<f64> {
     let total = counts.iter().sum::<u64>() as f64;
-    counts.iter().map(|count| if total > 0.0 { *count as f64 / total } else { 0.0 }).collect()
+    counts
+        .iter()
+        .map(|count| {
+            if total > 0.0 {
+                *count as f64 / total
+            } else {
+                0.0
+            }
+        })
+        .collect()
 }
 
 /// Shares with `pseudo` added to each count first (Laplace's rule with 1): (c + a) / (N + K·a). No bin is empty then.
 #[must_use]
 pub fn smoothed_shares(counts: &[u64], pseudo: f64) -> Vec<f64> {
     let total = counts.iter().sum::<u64>() as f64 + pseudo * counts.len() as f64;
-    counts.iter().map(|count| if total > 0.0 { (*count as f64 + pseudo) / total } else { 0.0 }).collect()
+    counts
+        .iter()
+        .map(|count| {
+            if total > 0.0 {
+                (*count as f64 + pseudo) / total
+            } else {
+                0.0
+            }
+        })
+        .collect()
 }
 
 /// Population stability index: Σ (q − p) ln(q / p), in nats. It is symmetric, at least 0, and 0 for equal shares.
@@ -20,7 +38,10 @@ pub fn smoothed_shares(counts: &[u64], pseudo: f64) -> Vec<f64> {
 /// 0.25 some change, above 0.25 a shift. Without drift it is about (K − 1)(1/n + 1/m) for K bins, so that small windows look shifted.
 #[must_use]
 pub fn population_stability_index(reference: &[f64], current: &[f64]) -> f64 {
-    let terms = reference.iter().zip(current).map(|(p, q)| if p == q { 0.0 } else { (q - p) * (q / p).ln() });
+    let terms = reference
+        .iter()
+        .zip(current)
+        .map(|(p, q)| if p == q { 0.0 } else { (q - p) * (q / p).ln() });
     terms.sum()
 }
 
@@ -28,7 +49,11 @@ pub fn population_stability_index(reference: &[f64], current: &[f64]) -> f64 {
 #[must_use]
 pub fn kullback_leibler(reference: &[f64], current: &[f64]) -> f64 {
     let (p, q) = (scaled(reference), scaled(current));
-    p.iter().zip(&q).map(|(p, q)| if *p == 0.0 { 0.0 } else { p * (p / q).ln() }).sum::<f64>().max(0.0)
+    p.iter()
+        .zip(&q)
+        .map(|(p, q)| if *p == 0.0 { 0.0 } else { p * (p / q).ln() })
+        .sum::<f64>()
+        .max(0.0)
 }
 
 /// Jensen–Shannon divergence in bits: ½ KL(p‖m) + ½ KL(q‖m) with m = (p + q)/2 and base 2. Between 0 (equal) and 1 (disjoint); symmetric; empty
@@ -36,28 +61,51 @@ pub fn kullback_leibler(reference: &[f64], current: &[f64]) -> f64 {
 #[must_use]
 pub fn jensen_shannon_divergence(reference: &[f64], current: &[f64]) -> f64 {
     let (p, q) = (scaled(reference), scaled(current));
-    let half = |side: f64, middle: f64| if side > 0.0 { side * (side / middle).log2() } else { 0.0 };
-    let sum: f64 = p.iter().zip(&q).map(|(p, q)| half(*p, f64::midpoint(*p, *q)) + half(*q, f64::midpoint(*p, *q))).sum();
+    let half = |side: f64, middle: f64| {
+        if side > 0.0 {
+            side * (side / middle).log2()
+        } else {
+            0.0
+        }
+    };
+    let sum: f64 = p
+        .iter()
+        .zip(&q)
+        .map(|(p, q)| half(*p, f64::midpoint(*p, *q)) + half(*q, f64::midpoint(*p, *q)))
+        .sum();
     (sum / 2.0).clamp(0.0, 1.0)
 }
 
 /// Hellinger distance √(1 − Σ √(p q)), between 0 and 1, of the shares as they are.
 #[must_use]
 pub fn hellinger(reference: &[f64], current: &[f64]) -> f64 {
-    let overlap: f64 = reference.iter().zip(current).map(|(p, q)| (p * q).sqrt()).sum();
+    let overlap: f64 = reference
+        .iter()
+        .zip(current)
+        .map(|(p, q)| (p * q).sqrt())
+        .sum();
     (1.0 - overlap).max(0.0).sqrt()
 }
 
 /// The largest difference of a share: L∞.
 #[must_use]
 pub fn largest_difference(reference: &[f64], current: &[f64]) -> f64 {
-    reference.iter().zip(current).map(|(p, q)| (p - q).abs()).fold(0.0, f64::max)
+    reference
+        .iter()
+        .zip(current)
+        .map(|(p, q)| (p - q).abs())
+        .fold(0.0, f64::max)
 }
 
 /// Total variation: half the sum of the absolute differences of shares. The share of rows that would have to change their category.
 #[must_use]
 pub fn total_variation(reference: &[f64], current: &[f64]) -> f64 {
-    reference.iter().zip(current).map(|(p, q)| (p - q).abs()).sum::<f64>() / 2.0
+    reference
+        .iter()
+        .zip(current)
+        .map(|(p, q)| (p - q).abs())
+        .sum::<f64>()
+        / 2.0
 }
 
 /// Wasserstein-1 (earth mover's) distance of two samples, in the unit of the values: ∫ |F₁ − F₂|. Values that are not finite are left out; `None` when
@@ -69,7 +117,12 @@ pub fn wasserstein(reference: &[f64], current: &[f64]) -> Option<f64> {
     if n == 0.0 || m == 0.0 {
         return None;
     }
-    let weighted = |values: &[f64], weight: f64| values.iter().map(|value| (*value, weight)).collect::<Vec<_>>();
+    let weighted = |values: &[f64], weight: f64| {
+        values
+            .iter()
+            .map(|value| (*value, weight))
+            .collect::<Vec<_>>()
+    };
     let mut steps = weighted(reference, 1.0 / n);
     steps.extend(weighted(current, -1.0 / m));
     steps.retain(|(value, _)| value.is_finite());
@@ -100,12 +153,20 @@ pub fn standard_deviation(values: &[f64], lost: u32) -> f64 {
         return 0.0;
     }
     let mean = values.iter().sum::<f64>() / n;
-    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - f64::from(lost))).sqrt()
+    (values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>()
+        / (n - f64::from(lost)))
+    .sqrt()
 }
 
 fn scaled(shares: &[f64]) -> Vec<f64> {
     let total: f64 = shares.iter().sum();
-    shares.iter().map(|share| if total > 0.0 { share / total } else { 0.0 }).collect()
+    shares
+        .iter()
+        .map(|share| if total > 0.0 { share / total } else { 0.0 })
+        .collect()
 }
 
 #[cfg(test)]
@@ -115,7 +176,8 @@ mod tests {
     use super::*;
 
     fn counts() -> impl Strategy<Value = Vec<u64>> {
-        prop::collection::vec(0u64..1_000, 6).prop_filter("not all zero", |counts| counts.iter().sum::<u64>() > 0)
+        prop::collection::vec(0u64..1_000, 6)
+            .prop_filter("not all zero", |counts| counts.iter().sum::<u64>() > 0)
     }
 
     proptest! {
@@ -151,7 +213,14 @@ mod tests {
     #[test]
     fn disjoint_distributions_are_as_far_apart_as_can_be() {
         let (p, q) = ([1.0, 0.0], [0.0, 1.0]);
-        assert_eq!((jensen_shannon_divergence(&p, &q), hellinger(&p, &q), total_variation(&p, &q)), (1.0, 1.0, 1.0));
+        assert_eq!(
+            (
+                jensen_shannon_divergence(&p, &q),
+                hellinger(&p, &q),
+                total_variation(&p, &q)
+            ),
+            (1.0, 1.0, 1.0)
+        );
         assert!(population_stability_index(&p, &q).is_infinite());
         assert_eq!(wasserstein(&[0.0, 1.0], &[5.0, 6.0]), Some(5.0));
         assert_eq!(wasserstein(&[], &[5.0]), None);

@@ -25,7 +25,12 @@ pub fn bin_counts(reference: &[f64], current: &[f64]) -> (Vec<u64>, Vec<u64>) {
         return (bins.count(&reference), bins.count(&current));
     }
     let values = distinct(&[values.as_slice(), &current].concat());
-    let count = |sample: &[f64]| values.iter().map(|value| sample.iter().filter(|other| *other == value).count() as u64).collect();
+    let count = |sample: &[f64]| {
+        values
+            .iter()
+            .map(|value| sample.iter().filter(|other| *other == value).count() as u64)
+            .collect()
+    };
     (count(&reference), count(&current))
 }
 
@@ -38,7 +43,10 @@ pub fn bin_categories(reference: &[&str], current: &[&str]) -> (Vec<u64>, Vec<u6
 /// `jensenshannon`: the distance in nats, √(JS ln 2).
 #[must_use]
 pub fn jensen_shannon((reference, current): &(Vec<u64>, Vec<u64>)) -> f64 {
-    let divergence = distance::jensen_shannon_divergence(&distance::shares(reference), &distance::shares(current));
+    let divergence = distance::jensen_shannon_divergence(
+        &distance::shares(reference),
+        &distance::shares(current),
+    );
     (divergence * std::f64::consts::LN_2).sqrt()
 }
 
@@ -62,7 +70,10 @@ pub fn hellinger(reference: &[f64], current: &[f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.dedup();
     let bins = Bins::sturges(&values);
-    distance::hellinger(&distance::shares(&bins.count(&reference)), &distance::shares(&bins.count(&current)))
+    distance::hellinger(
+        &distance::shares(&bins.count(&reference)),
+        &distance::shares(&bins.count(&current)),
+    )
 }
 
 /// `wasserstein`: divided by the reference's standard deviation (by n), at least 0.001.
@@ -74,8 +85,19 @@ pub fn wasserstein(reference: &[f64], current: &[f64]) -> f64 {
 
 fn filled(counts: &[u64]) -> Vec<f64> {
     let mut shares = distance::shares(counts);
-    let smallest = shares.iter().copied().filter(|share| *share > 0.0).fold(f64::INFINITY, f64::min);
-    let fill = if smallest <= FILL { smallest / 1e6 } else { FILL };
-    shares.iter_mut().filter(|share| **share == 0.0).for_each(|share| *share = fill);
+    let smallest = shares
+        .iter()
+        .copied()
+        .filter(|share| *share > 0.0)
+        .fold(f64::INFINITY, f64::min);
+    let fill = if smallest <= FILL {
+        smallest / 1e6
+    } else {
+        FILL
+    };
+    shares
+        .iter_mut()
+        .filter(|share| **share == 0.0)
+        .for_each(|share| *share = fill);
     shares
 }

@@ -30,14 +30,21 @@ pub fn kolmogorov_smirnov(reference: &[f64], current: &[f64]) -> Option<TestResu
         }
         statistic = statistic.max((i as f64 / n as f64 - j as f64 / m as f64).abs());
     }
-    Some(TestResult { statistic, p_value: p_value(statistic, n, m) })
+    Some(TestResult {
+        statistic,
+        p_value: p_value(statistic, n, m),
+    })
 }
 
 fn p_value(statistic: f64, n: usize, m: usize) -> f64 {
     let limit = asymptotic_p_value(statistic, n as f64, m as f64);
     let cells = n.saturating_mul(m);
     // The exact count is 1 − P(D < d): no digit of it is left for the tiny tails of larger samples.
-    if cells > EXACT_CELLS || (limit < 1e-9 && cells > 2_500) { limit } else { exact_p_value(statistic, n, m) }
+    if cells > EXACT_CELLS || (limit < 1e-9 && cells > 2_500) {
+        limit
+    } else {
+        exact_p_value(statistic, n, m)
+    }
 }
 
 /// The p-value of D from two samples of these sizes, from the one-sample law for n·m/(n+m) values.
@@ -51,21 +58,31 @@ fn exact_p_value(statistic: f64, n: usize, m: usize) -> f64 {
     let (rows, columns) = (n as f64, m as f64);
     // The largest distance below the statistic, halfway to it: distances are multiples of 1/(n·m).
     let limit = ((statistic * rows * columns - 1e-7).floor() + 0.5) / (rows * columns);
-    let mut paths: Vec<f64> = (0..=m).map(|j| if j as f64 / columns > limit { 0.0 } else { 1.0 }).collect();
+    let mut paths: Vec<f64> = (0..=m)
+        .map(|j| if j as f64 / columns > limit { 0.0 } else { 1.0 })
+        .collect();
     for i in 1..=n {
         let row = i as f64 / rows;
         // Keeps the counts near one: after all rows the product of the factors is 1 / C(n + m, n).
         let factor = i as f64 / (i as f64 + columns);
         paths[0] = if row > limit { 0.0 } else { factor * paths[0] };
         for j in 1..=m {
-            paths[j] = if (row - j as f64 / columns).abs() > limit { 0.0 } else { factor * paths[j] + paths[j - 1] };
+            paths[j] = if (row - j as f64 / columns).abs() > limit {
+                0.0
+            } else {
+                factor * paths[j] + paths[j - 1]
+            };
         }
     }
     (1.0 - paths[m]).clamp(0.0, 1.0)
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
-    let mut values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let mut values: Vec<f64> = values
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     values.sort_unstable_by(f64::total_cmp);
     values
 }
@@ -89,7 +106,10 @@ mod tests {
     #[test]
     fn exact_and_asymptotic_agree_for_larger_samples() {
         for d in [0.05, 0.08, 0.12] {
-            let (exact, limit) = (exact_p_value(d, 500, 700), asymptotic_p_value(d, 500.0, 700.0));
+            let (exact, limit) = (
+                exact_p_value(d, 500, 700),
+                asymptotic_p_value(d, 500.0, 700.0),
+            );
             assert!((exact - limit).abs() < 0.02, "{d}: {exact} {limit}");
         }
     }

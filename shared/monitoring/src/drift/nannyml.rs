@@ -13,7 +13,10 @@ pub fn bin_shares(reference: &[f64], current: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let bins = Bins::doane(&reference);
     let shares = |values: &[f64]| {
         let counts = bins.count(values);
-        counts.iter().map(|count| *count as f64 / values.len().max(1) as f64).collect::<Vec<_>>()
+        counts
+            .iter()
+            .map(|count| *count as f64 / values.len().max(1) as f64)
+            .collect::<Vec<_>>()
     };
     let (mut reference, mut current) = (shares(&reference), shares(&current));
     let outside = 1.0 - current.iter().sum::<f64>();
@@ -40,7 +43,11 @@ pub fn jensen_shannon((reference, current): &(Vec<f64>, Vec<f64>)) -> f64 {
 /// `hellinger`: √Σ(√p − √q)² / √2.
 #[must_use]
 pub fn hellinger((reference, current): &(Vec<f64>, Vec<f64>)) -> f64 {
-    let squares: f64 = reference.iter().zip(current).map(|(p, q)| (p.sqrt() - q.sqrt()).powi(2)).sum();
+    let squares: f64 = reference
+        .iter()
+        .zip(current)
+        .map(|(p, q)| (p.sqrt() - q.sqrt()).powi(2))
+        .sum();
     (squares / 2.0).sqrt()
 }
 

@@ -12,7 +12,9 @@ pub(crate) fn chi_squared_upper(statistic: f64, degrees: usize) -> f64 {
     if statistic.is_infinite() {
         return 0.0;
     }
-    checked_gamma_ur(degrees as f64 / 2.0, statistic / 2.0).unwrap_or(0.0).clamp(0.0, 1.0)
+    checked_gamma_ur(degrees as f64 / 2.0, statistic / 2.0)
+        .unwrap_or(0.0)
+        .clamp(0.0, 1.0)
 }
 
 /// P(|Z| ≥ |z|) for a standard normal Z.
@@ -33,7 +35,12 @@ pub(crate) fn binomial_upper(successes: u64, trials: u64, share: f64) -> f64 {
     if successes > trials {
         return 0.0;
     }
-    checked_beta_reg(successes as f64, (trials - successes) as f64 + 1.0, share.clamp(0.0, 1.0)).unwrap_or(1.0)
+    checked_beta_reg(
+        successes as f64,
+        (trials - successes) as f64 + 1.0,
+        share.clamp(0.0, 1.0),
+    )
+    .unwrap_or(1.0)
 }
 
 /// P(D ≥ `d`) of the one-sample Kolmogorov–Smirnov statistic of `n` values.
@@ -47,7 +54,11 @@ pub(crate) fn kolmogorov_upper(d: f64, n: f64) -> f64 {
     if d >= 1.0 {
         return 0.0;
     }
-    let probability = if n * d * d >= 2.2 { 2.0 * birnbaum_tingey(d, n) } else { stephens(d, n) };
+    let probability = if n * d * d >= 2.2 {
+        2.0 * birnbaum_tingey(d, n)
+    } else {
+        stephens(d, n)
+    };
     probability.clamp(0.0, 1.0)
 }
 

@@ -15,7 +15,10 @@ pub struct Confusion {
 impl Confusion {
     /// Counts `count` rows.
     pub fn add(&mut self, truth: usize, predicted: usize, count: u64) {
-        match self.cells.binary_search_by_key(&(truth, predicted), |cell| (cell.0, cell.1)) {
+        match self
+            .cells
+            .binary_search_by_key(&(truth, predicted), |cell| (cell.0, cell.1))
+        {
             Ok(place) => self.cells[place].2 += count,
             Err(place) => self.cells.insert(place, (truth, predicted, count)),
         }
@@ -36,7 +39,9 @@ impl Confusion {
     /// The count of one cell.
     #[must_use]
     pub fn get(&self, truth: usize, predicted: usize) -> u64 {
-        let place = self.cells.binary_search_by_key(&(truth, predicted), |cell| (cell.0, cell.1));
+        let place = self
+            .cells
+            .binary_search_by_key(&(truth, predicted), |cell| (cell.0, cell.1));
         place.map_or(0, |place| self.cells[place].2)
     }
 
@@ -49,7 +54,10 @@ impl Confusion {
     /// Rows whose prediction was right.
     #[must_use]
     pub fn correct(&self) -> u64 {
-        self.cells().filter(|(truth, predicted, _)| truth == predicted).map(|(_, _, count)| count).sum()
+        self.cells()
+            .filter(|(truth, predicted, _)| truth == predicted)
+            .map(|(_, _, count)| count)
+            .sum()
     }
 
     /// The share of right predictions. `None` without rows.
@@ -62,7 +70,11 @@ impl Confusion {
     /// F1 of each label: 2·TP / (2·TP + FP + FN). `None` for a label that is neither the truth nor the prediction of any row.
     #[must_use]
     pub fn f1_scores(&self, labels: usize) -> Vec<Option<f64>> {
-        f1_scores(self.cells().map(|(truth, predicted, count)| (truth, predicted, count as f64)), labels)
+        f1_scores(
+            self.cells()
+                .map(|(truth, predicted, count)| (truth, predicted, count as f64)),
+            labels,
+        )
     }
 
     /// The mean of the F1 of the labels that occur, as truth or as prediction (scikit-learn's `average="macro"`). `None` without rows.
@@ -73,7 +85,10 @@ impl Confusion {
 }
 
 /// F1 of each label from cells of (truth, prediction, weight).
-pub(super) fn f1_scores(cells: impl IntoIterator<Item = (usize, usize, f64)>, labels: usize) -> Vec<Option<f64>> {
+pub(super) fn f1_scores(
+    cells: impl IntoIterator<Item = (usize, usize, f64)>,
+    labels: usize,
+) -> Vec<Option<f64>> {
     let (mut both, mut either) = (vec![0.0; labels], vec![0.0; labels]);
     for (truth, predicted, weight) in cells {
         if truth >= labels || predicted >= labels {
@@ -85,12 +100,18 @@ pub(super) fn f1_scores(cells: impl IntoIterator<Item = (usize, usize, f64)>, la
             both[truth] += 2.0 * weight;
         }
     }
-    both.iter().zip(&either).map(|(both, either)| (*either > 0.0).then(|| both / either)).collect()
+    both.iter()
+        .zip(&either)
+        .map(|(both, either)| (*either > 0.0).then(|| both / either))
+        .collect()
 }
 
 /// The mean of what is there.
 pub(super) fn mean(scores: &[Option<f64>]) -> Option<f64> {
-    let (sum, count) = scores.iter().flatten().fold((0.0, 0u32), |(sum, count), score| (sum + score, count + 1));
+    let (sum, count) = scores
+        .iter()
+        .flatten()
+        .fold((0.0, 0u32), |(sum, count), score| (sum + score, count + 1));
     (count > 0).then(|| sum / f64::from(count))
 }
 
@@ -104,9 +125,18 @@ mod tests {
         for (truth, predicted, count) in [(0, 0, 50), (0, 1, 10), (1, 0, 5), (1, 1, 35)] {
             confusion.add(truth, predicted, count);
         }
-        assert_eq!((confusion.rows(), confusion.correct(), confusion.accuracy()), (100, 85, Some(0.85)));
-        assert_eq!(confusion.f1_scores(3), vec![Some(100.0 / 115.0), Some(70.0 / 85.0), None]);
-        assert_eq!(confusion.macro_f1(3), Some((100.0 / 115.0 + 70.0 / 85.0) / 2.0));
+        assert_eq!(
+            (confusion.rows(), confusion.correct(), confusion.accuracy()),
+            (100, 85, Some(0.85))
+        );
+        assert_eq!(
+            confusion.f1_scores(3),
+            vec![Some(100.0 / 115.0), Some(70.0 / 85.0), None]
+        );
+        assert_eq!(
+            confusion.macro_f1(3),
+            Some((100.0 / 115.0 + 70.0 / 85.0) / 2.0)
+        );
         assert_eq!(Confusion::default().macro_f1(2), None);
     }
 }

@@ -32,11 +32,20 @@ pub fn estimate(profile: &Profile) -> Option<Estimate> {
     let f1: Vec<f64> = counts
         .iter()
         .map(|(expected, correct, predicted)| {
-            if expected + predicted > 0.0 { 2.0 * correct / (expected + predicted) } else { 0.0 }
+            if expected + predicted > 0.0 {
+                2.0 * correct / (expected + predicted)
+            } else {
+                0.0
+            }
         })
         .collect();
     let macro_f1 = f1.iter().sum::<f64>() / f1.len() as f64;
-    Some(Estimate { rows: rows as u64, accuracy, f1, macro_f1 })
+    Some(Estimate {
+        rows: rows as u64,
+        accuracy,
+        f1,
+        macro_f1,
+    })
 }
 
 /// The expected figures of a binary classifier.
@@ -62,7 +71,10 @@ pub fn estimate_binary(rows: &[(f64, bool)]) -> Option<BinaryEstimate> {
         return None;
     }
     let sum = |positive: bool, of: fn(f64) -> f64| -> f64 {
-        rows.iter().filter(|row| row.1 == positive).map(|row| of(row.0)).sum()
+        rows.iter()
+            .filter(|row| row.1 == positive)
+            .map(|row| of(row.0))
+            .sum()
     };
     let (tp, fp) = (sum(true, |p| p), sum(true, |p| 1.0 - p));
     let (fn_, tn) = (sum(false, |p| p), sum(false, |p| 1.0 - p));
@@ -96,7 +108,10 @@ mod tests {
         let rows: Vec<(f64, bool)> = scores.iter().map(|score| (*score, *score >= 0.5)).collect();
         let (whole, binary) = (estimate(&profile).unwrap(), estimate_binary(&rows).unwrap());
         assert_eq!(whole.rows, 7);
-        assert!((whole.accuracy - binary.accuracy).abs() < 1e-6 && (whole.f1[1] - binary.f1).abs() < 1e-6);
+        assert!(
+            (whole.accuracy - binary.accuracy).abs() < 1e-6
+                && (whole.f1[1] - binary.f1).abs() < 1e-6
+        );
         assert!(estimate(&Profile::new(&[])).is_none() && estimate_binary(&[]).is_none());
     }
 }

@@ -27,8 +27,15 @@ impl Isotonic {
         rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut blocks: Vec<Block> = Vec::new();
         for (score, outcome) in rows {
-            let tied = blocks.last().is_some_and(|block| block.first == score && block.last == score);
-            blocks.push(Block { first: score, last: score, mean: outcome, weight: 1.0 });
+            let tied = blocks
+                .last()
+                .is_some_and(|block| block.first == score && block.last == score);
+            blocks.push(Block {
+                first: score,
+                last: score,
+                mean: outcome,
+                weight: 1.0,
+            });
             if tied {
                 merge_last(&mut blocks);
             }
@@ -36,12 +43,15 @@ impl Isotonic {
         let mut pooled: Vec<Block> = Vec::new();
         for block in blocks {
             pooled.push(block);
-            while pooled.len() > 1 && pooled[pooled.len() - 2].mean >= pooled[pooled.len() - 1].mean {
+            while pooled.len() > 1 && pooled[pooled.len() - 2].mean >= pooled[pooled.len() - 1].mean
+            {
                 merge_last(&mut pooled);
             }
         }
-        let mut knots: Vec<(f64, f64)> =
-            pooled.iter().flat_map(|block| [(block.first, block.mean), (block.last, block.mean)]).collect();
+        let mut knots: Vec<(f64, f64)> = pooled
+            .iter()
+            .flat_map(|block| [(block.first, block.mean), (block.last, block.mean)])
+            .collect();
         knots.dedup();
         (!knots.is_empty()).then_some(Self { knots })
     }
@@ -50,9 +60,20 @@ impl Isotonic {
     #[must_use]
     pub fn apply(&self, score: f64) -> f64 {
         let after = self.knots.partition_point(|knot| knot.0 < score);
-        let Some(high) = self.knots.get(after) else { return self.knots.last().map_or(score, |knot| knot.1) };
-        let Some(low) = after.checked_sub(1).and_then(|before| self.knots.get(before)) else { return high.1 };
-        if high.0 == low.0 { high.1 } else { low.1 + (high.1 - low.1) * (score - low.0) / (high.0 - low.0) }
+        let Some(high) = self.knots.get(after) else {
+            return self.knots.last().map_or(score, |knot| knot.1);
+        };
+        let Some(low) = after
+            .checked_sub(1)
+            .and_then(|before| self.knots.get(before))
+        else {
+            return high.1;
+        };
+        if high.0 == low.0 {
+            high.1
+        } else {
+            low.1 + (high.1 - low.1) * (score - low.0) / (high.0 - low.0)
+        }
     }
 }
 
@@ -75,7 +96,14 @@ mod tests {
     #[test]
     fn violators_are_pooled_and_the_rest_is_linear() {
         let isotonic = Isotonic::fit(&[0.1, 0.2, 0.3, 0.4], &[false, true, false, true]).unwrap();
-        assert_eq!((isotonic.apply(0.0), isotonic.apply(0.25), isotonic.apply(0.9)), (0.0, 0.5, 1.0));
+        assert_eq!(
+            (
+                isotonic.apply(0.0),
+                isotonic.apply(0.25),
+                isotonic.apply(0.9)
+            ),
+            (0.0, 0.5, 1.0)
+        );
         assert!((isotonic.apply(0.15) - 0.25).abs() < 1e-12);
         assert!(Isotonic::fit(&[], &[]).is_none());
     }

@@ -51,14 +51,18 @@ impl Outcomes {
     /// Adds one outcome. A label that the model does not have is counted in [`Outcomes::unlisted`] and nowhere else.
     pub fn add(&mut self, outcome: &JoinedOutcome<'_>) {
         let position = |name: &str| self.labels.iter().position(|label| label == name);
-        let (Some(truth), Some(predicted)) = (position(outcome.truth), position(outcome.predicted)) else {
+        let (Some(truth), Some(predicted)) = (position(outcome.truth), position(outcome.predicted))
+        else {
             self.unlisted += 1;
             return;
         };
         self.confusion.add(truth, predicted, 1);
         if let Some(name) = outcome.slice {
             let known = self.slices.contains_key(name) || self.slices.len() < MAX_SLICES;
-            self.slices.entry(if known { name } else { OTHER_SLICES }.to_owned()).or_default().add(truth, predicted, 1);
+            self.slices
+                .entry(if known { name } else { OTHER_SLICES }.to_owned())
+                .or_default()
+                .add(truth, predicted, 1);
         }
         if outcome.scores.len() == self.labels.len() {
             self.reliability.add(outcome.scores, predicted, truth);
@@ -71,12 +75,18 @@ impl Outcomes {
     /// [`MonitoringError::LabelsDiffer`] when they are of models with different labels; nothing is changed then.
     pub fn merge(&mut self, other: &Self) -> Result<(), MonitoringError> {
         if self.labels != other.labels {
-            return Err(MonitoringError::LabelsDiffer { ours: self.labels.clone(), theirs: other.labels.clone() });
+            return Err(MonitoringError::LabelsDiffer {
+                ours: self.labels.clone(),
+                theirs: other.labels.clone(),
+            });
         }
         self.confusion.merge(&other.confusion);
         for (name, confusion) in &other.slices {
             let known = self.slices.contains_key(name) || self.slices.len() < MAX_SLICES;
-            self.slices.entry(if known { name.as_str() } else { OTHER_SLICES }.to_owned()).or_default().merge(confusion);
+            self.slices
+                .entry(if known { name.as_str() } else { OTHER_SLICES }.to_owned())
+                .or_default()
+                .merge(confusion);
         }
         self.reliability.merge(&other.reliability);
         self.unlisted += other.unlisted;
@@ -176,7 +186,12 @@ mod tests {
     #[test]
     fn a_label_that_the_model_lacks_is_counted_apart() {
         let mut outcomes = outcomes(&[(true, 0.9)]);
-        outcomes.add(&JoinedOutcome { predicted: "yes", truth: "maybe", scores: &[], slice: None });
+        outcomes.add(&JoinedOutcome {
+            predicted: "yes",
+            truth: "maybe",
+            scores: &[],
+            slice: None,
+        });
         assert_eq!((outcomes.rows(), outcomes.unlisted()), (1, 1));
     }
 
@@ -184,11 +199,19 @@ mod tests {
     fn many_slices_stay_bounded() {
         let mut all = outcomes(&[]);
         for slice in 0..300 {
-            all.add(&JoinedOutcome { predicted: "yes", truth: "no", scores: &[], slice: Some(&format!("s{slice}")) });
+            all.add(&JoinedOutcome {
+                predicted: "yes",
+                truth: "no",
+                scores: &[],
+                slice: Some(&format!("s{slice}")),
+            });
         }
         let mut twice = all.clone();
         twice.merge(&all).unwrap();
         assert_eq!(twice.slices().len(), MAX_SLICES + 1);
-        assert_eq!(twice.slices().values().map(Confusion::rows).sum::<u64>(), 600);
+        assert_eq!(
+            twice.slices().values().map(Confusion::rows).sum::<u64>(),
+            600
+        );
     }
 }

@@ -41,14 +41,19 @@ pub struct ReliabilityBin {
 
 impl Default for Reliability {
     fn default() -> Self {
-        Self { bins: vec![Sums::default(); BINS], squared_error: 0 }
+        Self {
+            bins: vec![Sums::default(); BINS],
+            squared_error: 0,
+        }
     }
 }
 
 impl Reliability {
     /// Adds a row: the probabilities of all labels, the predicted label and the true one.
     pub fn add(&mut self, scores: &[f64], predicted: usize, truth: usize) {
-        let Some(confidence) = scores.get(predicted).map(|score| score.clamp(0.0, 1.0)) else { return };
+        let Some(confidence) = scores.get(predicted).map(|score| score.clamp(0.0, 1.0)) else {
+            return;
+        };
         let bin = ((confidence * BINS as f64) as usize).min(BINS - 1);
         if let Some(sums) = self.bins.get_mut(bin) {
             sums.rows += 1;
@@ -56,8 +61,11 @@ impl Reliability {
             sums.confidence += (confidence * MILLIONTHS).round() as u64;
             sums.variance += (confidence * (1.0 - confidence) * MILLIONTHS).round() as u64;
         }
-        let error: f64 =
-            scores.iter().enumerate().map(|(label, score)| (score - f64::from(u8::from(label == truth))).powi(2)).sum();
+        let error: f64 = scores
+            .iter()
+            .enumerate()
+            .map(|(label, score)| (score - f64::from(u8::from(label == truth))).powi(2))
+            .sum();
         self.squared_error += (error * MILLIONTHS).round() as u64;
     }
 
@@ -101,7 +109,10 @@ impl Reliability {
     #[must_use]
     pub fn expected_calibration_error(&self) -> Option<f64> {
         let rows = self.rows();
-        let gap: f64 = self.bins().map(|bin| bin.rows as f64 * (bin.confidence - bin.accuracy).abs()).sum();
+        let gap: f64 = self
+            .bins()
+            .map(|bin| bin.rows as f64 * (bin.confidence - bin.accuracy).abs())
+            .sum();
         (rows > 0).then(|| gap / rows as f64)
     }
 

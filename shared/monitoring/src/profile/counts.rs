@@ -20,11 +20,16 @@ pub struct Counts {
 impl Counts {
     /// Counts one occurrence.
     pub fn add(&mut self, name: &str) {
-        self.total += 1;
+        self.add_many(name, 1);
+    }
+
+    /// Counts several occurrences at once.
+    pub fn add_many(&mut self, name: &str, occurrences: u64) {
+        self.total += occurrences;
         if let Some(count) = self.counts.get_mut(name) {
-            *count += 1;
+            *count += occurrences;
         } else {
-            self.counts.insert(name.to_owned(), 1);
+            self.counts.insert(name.to_owned(), occurrences);
             self.shrink();
         }
     }
@@ -72,7 +77,9 @@ impl Counts {
 
     /// The named categories in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.counts.iter().map(|(name, count)| (name.as_str(), *count))
+        self.counts
+            .iter()
+            .map(|(name, count)| (name.as_str(), *count))
     }
 
     /// The share of one category, 0 to 1. `None` when nothing was counted.
@@ -94,7 +101,15 @@ mod tests {
         for name in ["a", "b", "a"] {
             counts.add(name);
         }
-        assert_eq!((counts.get("a"), counts.get("b"), counts.other(), counts.total()), (2, 1, 0, 3));
+        assert_eq!(
+            (
+                counts.get("a"),
+                counts.get("b"),
+                counts.other(),
+                counts.total()
+            ),
+            (2, 1, 0, 3)
+        );
     }
 
     proptest! {

@@ -125,8 +125,15 @@ impl Histogram {
     /// The standard deviation (divided by n) of the bins' middles.
     #[must_use]
     pub fn standard_deviation(&self) -> Option<f64> {
-        let mean = self.bins().map(|bin| bin.middle() * bin.count as f64).sum::<f64>() / self.count.max(1) as f64;
-        let squares: f64 = self.bins().map(|bin| (bin.middle() - mean).powi(2) * bin.count as f64).sum();
+        let mean = self
+            .bins()
+            .map(|bin| bin.middle() * bin.count as f64)
+            .sum::<f64>()
+            / self.count.max(1) as f64;
+        let squares: f64 = self
+            .bins()
+            .map(|bin| (bin.middle() - mean).powi(2) * bin.count as f64)
+            .sum();
         (self.count > 0).then(|| (squares / self.count as f64).sqrt())
     }
 
@@ -146,20 +153,31 @@ impl Histogram {
     /// How many values are above `limit`, leaving out those in the same bin.
     #[must_use]
     pub fn count_above(&self, limit: f64) -> u64 {
-        self.bins.range(key(limit) + 1..).map(|(_, count)| count).sum()
+        self.bins
+            .range(key(limit) + 1..)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// The bins with values, in rising order.
     pub fn bins(&self) -> impl Iterator<Item = Bin> + '_ {
         self.bins.iter().map(|(key, count)| {
             let (low, high) = edges(*key);
-            Bin { low, high, count: *count }
+            Bin {
+                low,
+                high,
+                count: *count,
+            }
         })
     }
 
     /// The bins of two histograms side by side: key, count here, count there.
-    pub(crate) fn paired<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (i32, u64, u64)> + 'a {
-        let keys: std::collections::BTreeSet<i32> = self.bins.keys().chain(other.bins.keys()).copied().collect();
+    pub(crate) fn paired<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (i32, u64, u64)> + 'a {
+        let keys: std::collections::BTreeSet<i32> =
+            self.bins.keys().chain(other.bins.keys()).copied().collect();
         keys.into_iter().map(|key| {
             let count = |of: &Self| of.bins.get(&key).copied().unwrap_or(0);
             (key, count(self), count(other))
@@ -196,7 +214,11 @@ fn key(value: f64) -> i32 {
     } else if exponent == -1 {
         KEY_HALF + (fraction * f64::from(BINS_BELOW_ONE)) as i32
     } else {
-        let first = if exponent < 0 { 1 + (exponent - MIN_EXPONENT) * BINS } else { KEY_ONE + exponent * BINS };
+        let first = if exponent < 0 {
+            1 + (exponent - MIN_EXPONENT) * BINS
+        } else {
+            KEY_ONE + exponent * BINS
+        };
         first + (fraction * f64::from(BINS)) as i32
     };
     if value < 0.0 { -key } else { key }
@@ -215,19 +237,31 @@ fn edges(key: i32) -> (f64, f64) {
             (0.5 + f64::from(magnitude - KEY_HALF) * width, width)
         }
         _ => {
-            let (step, first) = if magnitude < KEY_HALF { (magnitude - 1, MIN_EXPONENT) } else { (magnitude - KEY_ONE, 0) };
+            let (step, first) = if magnitude < KEY_HALF {
+                (magnitude - 1, MIN_EXPONENT)
+            } else {
+                (magnitude - KEY_ONE, 0)
+            };
             let octave = 2f64.powi(first + step / BINS);
             let width = octave / f64::from(BINS);
             (octave + f64::from(step % BINS) * width, width)
         }
     };
-    if key < 0 { (-low - width, -low) } else { (low, low + width) }
+    if key < 0 {
+        (-low - width, -low)
+    } else {
+        (low, low + width)
+    }
 }
 
 impl From<Histogram> for Document {
     fn from(histogram: Histogram) -> Self {
         let mut last = 0;
-        let key_steps = histogram.bins.keys().map(|key| key - std::mem::replace(&mut last, *key)).collect();
+        let key_steps = histogram
+            .bins
+            .keys()
+            .map(|key| key - std::mem::replace(&mut last, *key))
+            .collect();
         Self {
             missing: histogram.missing,
             sum: histogram.sum,
@@ -254,10 +288,19 @@ impl TryFrom<Document> for Histogram {
                 .checked_add(step)
                 .filter(|key| key.abs() <= KEY_LAST)
                 .ok_or_else(|| "a histogram's `key_steps` lead outside its range".to_owned())?;
-            total = total.checked_add(count).ok_or_else(|| "a histogram's `counts` overflow".to_owned())?;
+            total = total
+                .checked_add(count)
+                .ok_or_else(|| "a histogram's `counts` overflow".to_owned())?;
             bins.insert(key, count);
         }
-        Ok(Self { bins, count: total, missing: document.missing, sum: document.sum, min: document.min, max: document.max })
+        Ok(Self {
+            bins,
+            count: total,
+            missing: document.missing,
+            sum: document.sum,
+            min: document.min,
+            max: document.max,
+        })
     }
 }
 
@@ -314,7 +357,10 @@ mod tests {
     #[test]
     fn what_is_not_a_number_is_missing() {
         let histogram = of(&[f64::NAN, f64::INFINITY, 2.0, 4.0]);
-        assert_eq!((histogram.count(), histogram.missing(), histogram.mean()), (2, 2, Some(3.0)));
+        assert_eq!(
+            (histogram.count(), histogram.missing(), histogram.mean()),
+            (2, 2, Some(3.0))
+        );
         assert_eq!((histogram.min(), histogram.max()), (Some(2.0), Some(4.0)));
         assert_eq!(histogram.count_above(3.0), 1);
         assert_eq!(Histogram::default().quantile(0.5), None);
