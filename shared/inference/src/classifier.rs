@@ -167,6 +167,9 @@ impl TextClassifier {
         self.answer(&batch, &mut Vec::new())
             .map_err(|error| match error {
                 InferenceError::Run { reason } => InferenceError::Mismatch { reason },
+                InferenceError::NotFinite { .. } => InferenceError::Mismatch {
+                    reason: "it gives scores that are not finite".to_owned(),
+                },
                 other => other,
             })
     }

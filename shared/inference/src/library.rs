@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub const ONNXRUNTIME_VERSION: &str = "1.31.1";
 
 /// The symbol version, which holds the number, is in the string table: at 24 KB of the official Linux library.
-const SEARCHED_BYTES: u64 = 1 << 20;
+const SEARCHED_BYTES: u64 = 1 << 18;
 
 /// Where to look for the library; empty fields are left out. The first place in the order of the fields wins.
 ///

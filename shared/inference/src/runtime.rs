@@ -1,10 +1,13 @@
 //! Loads the ONNX Runtime library, once for the process.
 
+use std::error::Error as _;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use ort::LoadDynamicError;
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 
 use crate::error::{RuntimeError, one_line};
 use crate::library::{LibrarySearch, version_of};
@@ -71,7 +74,7 @@ impl Runtime {
         let builder = match ort::init_from(&path) {
             Ok(builder) => builder,
             Err(error) => {
-                let reason = one_line(&error.to_string());
+                let reason = reason_of(&error);
                 return Err(RuntimeError::Unusable {
                     place,
                     path,
@@ -79,12 +82,21 @@ impl Runtime {
                 });
             }
         };
-        match builder.with_name("sluice").with_telemetry(false).build() {
-            Ok(environment) => Ok(Self {
-                environment,
-                version: version_of(&path).unwrap_or_else(|| "unknown".to_owned()),
-                path,
-            }),
+        let builder = builder
+            .with_name("sluice")
+            .with_telemetry(false)
+            .with_logger(Arc::new(log));
+        match builder.build() {
+            Ok(environment) => {
+                // With a logger of one's own the library starts at its most talkative level.
+                environment.set_log_level(LogLevel::Warning);
+                let version = version_of(&path).unwrap_or_else(|| "unknown".to_owned());
+                Ok(Self {
+                    environment,
+                    version,
+                    path,
+                })
+            }
             Err(error) => {
                 let reason = one_line(error.message());
                 Err(RuntimeError::Start { path, reason })
@@ -107,6 +119,30 @@ impl Runtime {
     }
 }
 
+/// What ONNX Runtime has to say goes to `tracing`; by itself it writes to standard error.
+///
+/// Its errors come back from the call that failed too, so here they are details.
+fn log(level: LogLevel, _category: &str, _id: &str, _location: &str, message: &str) {
+    match level {
+        LogLevel::Verbose | LogLevel::Info => {}
+        LogLevel::Warning => tracing::warn!(target: "onnxruntime", "{}", one_line(message)),
+        LogLevel::Error | LogLevel::Fatal => {
+            tracing::debug!(target: "onnxruntime", "{}", one_line(message))
+        }
+    }
+}
+
+/// The path is named already; the loader's own words are in the source of its error.
+fn reason_of(error: &LoadDynamicError) -> String {
+    match error {
+        LoadDynamicError::Dlopen { error, .. } => match error.source() {
+            Some(source) => one_line(&source.to_string()),
+            None => one_line(&error.to_string()),
+        },
+        other => one_line(&other.to_string()),
+    }
+}
+
 impl fmt::Debug for Runtime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut runtime = formatter.debug_struct("Runtime");
@@ -114,5 +150,95 @@ impl fmt::Debug for Runtime {
             .field("version", &self.version)
             .field("path", &self.path)
             .finish_non_exhaustive()
+    }
+}
+
+// No test here loads the real library: a process loads only one, and these need a process without.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Place;
+
+    fn error(search: &LibrarySearch) -> RuntimeError {
+        Runtime::load(search, Some("1")).unwrap_err()
+    }
+
+    #[test]
+    fn nothing_is_loaded_while_telemetry_is_on() {
+        let search = LibrarySearch {
+            setting: Some("/nowhere/libonnxruntime.so".into()),
+            ..LibrarySearch::default()
+        };
+        for value in [None, Some(""), Some("0"), Some("true")] {
+            assert!(
+                matches!(
+                    Runtime::load(&search, value),
+                    Err(RuntimeError::TelemetryOn)
+                ),
+                "{value:?}"
+            );
+        }
+        assert!(matches!(
+            Runtime::load(&search, Some("1")),
+            Err(RuntimeError::Unusable { .. })
+        ));
+    }
+
+    #[test]
+    fn a_library_that_is_nowhere_names_every_place_and_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = error(&LibrarySearch {
+            executable_dir: Some(folder.path().join("bin")),
+            cache_dir: Some(folder.path().join("cache")),
+            ..LibrarySearch::default()
+        })
+        .to_string();
+        for part in [
+            "bin/libonnxruntime",
+            "(beside the executable)",
+            "cache/sluice/onnxruntime-1.31.1",
+            "make onnxruntime",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(
+            error(&LibrarySearch::default())
+                .to_string()
+                .contains("tried no place at all")
+        );
+    }
+
+    #[test]
+    fn a_named_file_is_never_replaced_by_another_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("libnamed.so");
+        let search = LibrarySearch {
+            ort_dylib_path: Some(named.clone()),
+            executable_dir: Some(folder.path().to_owned()),
+            ..LibrarySearch::default()
+        };
+        std::fs::write(folder.path().join("libonnxruntime.so"), "no library").unwrap();
+        assert!(
+            matches!(error(&search), RuntimeError::Unusable { place: Place::OrtDylibPath, path, .. } if path == named)
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_library_is_named_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("libonnxruntime.so"), "no library").unwrap();
+        let message = error(&LibrarySearch {
+            executable_dir: Some(folder.path().to_owned()),
+            ..LibrarySearch::default()
+        })
+        .to_string();
+        assert!(
+            message.contains("libonnxruntime.so (beside the executable)"),
+            "{message}"
+        );
+        assert!(
+            message.contains("file too short") || message.contains("invalid ELF header"),
+            "{message}"
+        );
     }
 }

@@ -75,7 +75,7 @@ impl SessionPool {
         for offset in 0..self.sessions.len() {
             match from_start(offset).try_lock() {
                 Ok(session) => return session,
-                // A panic in another thread left no half-made state in the session: ONNX Runtime keeps none between runs.
+                // A panic in another thread leaves no half-made state: a session keeps none between runs.
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }

@@ -53,7 +53,8 @@ fn is_normalised_ascii(text: &[u8]) -> bool {
     })
 }
 
-/// NFKC runs twice: a compatibility character may hide a capital (`ℌ`), and lower case may leave a sequence that composes.
+/// NFKC before lower case, for a compatibility character may hide a capital (`ℌ`), and after it: `J̌` is two characters,
+/// `ǰ` is one.
 fn normalise_unicode(text: &str) -> String {
     let mut normalised = String::with_capacity(text.len());
     let mut pending_space = false;
@@ -90,6 +91,7 @@ mod tests {
             ("Ｆｕｌｌ\u{3000}ｗｉｄｔｈ", "full width"),
             ("CAFE\u{301} ﬁre", "café fire"),
             ("ΟΔΟΣ ℌ", "οδοσ h"),
+            ("J\u{30c}ust", "\u{1f0}ust"),
             ("\u{a0}no\u{a0}\u{2003}break\u{a0}", "no break"),
         ] {
             assert_eq!(normalise(text), expected, "{text:?}");

@@ -30,7 +30,7 @@ impl Tokens {
         if text.is_ascii() {
             self.read_ascii(text, if lowercase { &LOWERED } else { &AS_WRITTEN });
         } else if lowercase {
-            // Twice: a compatibility character may hide a capital, and small letters may compose.
+            // Again after lower case: `J̌` is two characters, `ǰ` is one.
             self.read_chars(text.nfkc().flat_map(char::to_lowercase).nfkc());
         } else {
             self.read_chars(text.nfkc());
