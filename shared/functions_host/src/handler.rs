@@ -7,6 +7,7 @@ mod process;
 mod readiness;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -37,9 +38,9 @@ impl Handlers {
         };
         for function in functions {
             let group = handlers.group(function);
-            if !handlers.groups.contains_key(&group) {
-                let instance = start(&group)?;
-                handlers.groups.insert(group, instance);
+            if let Entry::Vacant(vacant) = handlers.groups.entry(group) {
+                let instance = start(vacant.key())?;
+                vacant.insert(instance);
             }
         }
         Ok(handlers)

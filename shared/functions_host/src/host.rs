@@ -19,7 +19,7 @@ use crate::event::{EventSink, HostEvent, StopReason};
 use crate::front::{self, Keys, Routes};
 use crate::function::{Function, Trigger};
 use crate::handler::{Handlers, Instance, InstanceSetup, Launch};
-use crate::host_json::HostConfig;
+use crate::host_json::{FILE_NAME, HostConfig};
 use crate::index::{FunctionReport, Index};
 use crate::options::{HostOptions, Instances, KeyPolicy};
 use crate::runtime::Runtime;
@@ -50,12 +50,10 @@ impl Host {
         let sink: Arc<dyn EventSink> = Arc::new(events);
         let prepared = {
             let options = options.clone();
-            tokio::task::spawn_blocking(move || Prepared::new(&options))
-                .await
-                .map_err(|error| {
-                    HostError::folder(PathBuf::new())(std::io::Error::other(error))
-                })??
+            tokio::task::spawn_blocking(move || Prepared::new(&options)).await
         };
+        let broken = |error| HostError::folder(&options.app_root)(std::io::Error::other(error));
+        let prepared = prepared.map_err(broken)??;
         let Prepared {
             app_root,
             settings,
@@ -99,7 +97,10 @@ impl Host {
             Some(launch) => Handlers::start(&index.functions, options.instances, |group| {
                 Instance::start(setup(group, launch.clone()))
             })
-            .map_err(HostError::folder(&app_root))?,
+            .map_err(|source| HostError::Listen {
+                port: config.handler.port.unwrap_or_default(),
+                source,
+            })?,
         };
         let runtime = Arc::new(Runtime {
             routes: Routes::new(&config.route_prefix, &index.functions),
@@ -150,6 +151,13 @@ impl Prepared {
             .map_err(HostError::folder(&options.app_root))?;
         let settings = Settings::new(&options.settings, &options.environment);
         let config = HostConfig::load(&app_root, &settings)?;
+        if config.handler.port.is_some() && options.instances == Instances::PerScalingGroup {
+            return Err(HostError::Configuration {
+                path: app_root.join(FILE_NAME),
+                reason: "customHandler.port cannot be fixed when every scaling group has a handler of its own"
+                    .to_owned(),
+            });
+        }
         let index = Index::read(&app_root, &config, &settings, options.profile)?;
         let state = &options.state_root;
         std::fs::create_dir_all(state.join("timers")).map_err(HostError::folder(state))?;

@@ -370,7 +370,10 @@ mod tests {
                 "configurationProfile",
             ),
             (
-                &MINIMAL.replace("\"2.0\"", "\"2.0\",\"retry\":{\"strategy\":\"x\",\"maxRetryCount\":1}"),
+                &MINIMAL.replace(
+                    "\"2.0\"",
+                    "\"2.0\",\"retry\":{\"strategy\":\"x\",\"maxRetryCount\":1}",
+                ),
                 "strategy",
             ),
         ] {

@@ -197,3 +197,238 @@ fn check_script_file(folder: &Path, json: &[u8]) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    struct App(tempfile::TempDir);
+
+    impl App {
+        fn new(functions: &[(&str, Value)]) -> Self {
+            let app = Self(tempfile::tempdir().unwrap());
+            for (name, function) in functions {
+                app.write(&format!("{name}/function.json"), &function.to_string());
+            }
+            app
+        }
+
+        fn write(&self, name: &str, content: &str) {
+            let path = self.0.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+
+        fn read_with(&self, over: &str, profile: Profile) -> Result<Index, HostError> {
+            let host_json =
+                r#"{"version":"2.0","customHandler":{"description":{"defaultExecutablePath":"h"}"#;
+            let settings = BTreeMap::from([
+                ("SCHEDULE".to_owned(), "0 0 3 * * 1".to_owned()),
+                ("AzureWebJobs.off.Disabled".to_owned(), "true".to_owned()),
+            ]);
+            let settings = Settings::new(&settings, &[]);
+            let config =
+                HostConfig::parse(format!("{host_json}{over}}}").as_bytes(), &settings).unwrap();
+            Index::read(self.0.path(), &config, &settings, profile)
+        }
+
+        fn read(&self) -> Index {
+            self.read_with(
+                r#"},"extensionBundle":{"id":"x","version":"[4.*, 5.0.0)"}"#,
+                Profile::Flex,
+            )
+            .unwrap()
+        }
+    }
+
+    impl Index {
+        fn status(&self, name: &str) -> &FunctionStatus {
+            &self
+                .reports
+                .iter()
+                .find(|report| report.name == name)
+                .unwrap()
+                .status
+        }
+
+        fn reason(&self, name: &str) -> &str {
+            match self.status(name) {
+                FunctionStatus::Rejected { reason } => reason,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn http(route: Value) -> Value {
+        json!({ "bindings": [
+            { "type": "httpTrigger", "direction": "in", "name": "req", "route": route },
+            { "type": "http", "direction": "out", "name": "res" },
+        ] })
+    }
+
+    fn one(binding: Value) -> Value {
+        json!({ "bindings": [binding] })
+    }
+
+    fn timer(name: &str, schedule: &str) -> Value {
+        json!({ "type": "timerTrigger", "direction": "in", "name": name, "schedule": schedule })
+    }
+
+    fn blob(source: &str) -> Value {
+        json!({ "type": "blobTrigger", "direction": "in", "name": "blob", "path": "in/{name}", "source": source })
+    }
+
+    #[test]
+    fn only_immediate_folders_with_a_function_json_are_functions() {
+        let app = App::new(&[
+            ("a", http(Value::Null)),
+            ("nested/b", http(Value::Null)),
+            ("off", http(Value::Null)),
+        ]);
+        app.write("plain/readme.md", "x");
+        app.write("function.json", "{}");
+        let index = app.read();
+        let names: Vec<_> = index
+            .reports
+            .iter()
+            .map(|report| report.name.as_str())
+            .collect();
+        assert_eq!(names, ["a", "off"]);
+        assert!(
+            matches!(index.status("a"), FunctionStatus::Http { route, .. } if route == "/api/a")
+        );
+        assert_eq!(index.status("off"), &FunctionStatus::Disabled);
+        assert_eq!(index.functions.len(), 1);
+    }
+
+    #[test]
+    fn settings_are_resolved_in_bindings() {
+        let app = App::new(&[
+            ("good", one(timer("timer", "%Schedule%"))),
+            ("bad", one(timer("timer", "%UNSET%"))),
+        ]);
+        let index = app.read();
+        assert_eq!(
+            index.status("good"),
+            &FunctionStatus::Timer {
+                schedule: "0 0 3 * * 1".into()
+            }
+        );
+        assert!(
+            index
+                .reason("bad")
+                .contains("'%UNSET%' does not resolve to a value")
+        );
+    }
+
+    #[test]
+    fn each_mistake_is_named_and_the_others_load() {
+        let two_triggers =
+            json!({ "bindings": [timer("a", "* * * * *"), timer("b", "* * * * *")] });
+        let twice = json!({ "bindings": [timer("a", "* * * * *"), { "type": "queue", "direction": "out", "name": "A" }] });
+        let input = json!({ "bindings": [timer("a", "* * * * *"), { "type": "blob", "direction": "in", "name": "b" }] });
+        let script = json!({ "bindings": [timer("a", "* * * * *")], "scriptFile": "run.py" });
+        let mistakes = [
+            ("1st", http(Value::Null), "name is invalid"),
+            ("host", http(Value::Null), "cannot be called host"),
+            ("none", json!({ "bindings": [] }), "at least one binding"),
+            ("two", two_triggers, "exactly one trigger"),
+            (
+                "no-trigger",
+                one(json!({ "type": "http", "direction": "out", "name": "res" })),
+                "exactly one trigger",
+            ),
+            (
+                "underscore",
+                one(timer("my_timer", "* * * * *")),
+                "binding name",
+            ),
+            (
+                "hyphen",
+                one(timer("my-timer", "* * * * *")),
+                "binding name",
+            ),
+            ("twice", twice, "two bindings are called"),
+            (
+                "direction",
+                one(json!({ "type": "timerTrigger", "name": "a", "schedule": "* * * * *" })),
+                "direction",
+            ),
+            ("schedule", one(timer("a", "0 0 3 * * 7")), "schedule"),
+            ("polling", one(blob("LogsAndContainerScan")), "EventGrid"),
+            (
+                "unknown",
+                one(json!({ "type": "queueTrigger", "direction": "in", "name": "a" })),
+                "no queueTrigger",
+            ),
+            ("input", input, "input binding"),
+            ("script", script, "scriptFile"),
+            ("reserved", http(json!("admin/x")), "conflicts"),
+            (
+                "zclash",
+                http(json!("Good")),
+                "conflicts with that of the function good",
+            ),
+        ];
+        let functions: Vec<_> = mistakes
+            .iter()
+            .map(|(name, function, _)| (*name, function.clone()))
+            .collect();
+        let app = App::new(&functions);
+        app.write("good/function.json", &http(Value::Null).to_string());
+        app.write("text/function.json", "no json");
+        let index = app.read();
+        for (name, _, words) in &mistakes {
+            assert!(
+                index.reason(name).contains(words),
+                "{name}: {}",
+                index.reason(name)
+            );
+        }
+        assert!(index.reason("text").contains("not JSON"));
+        assert_eq!(index.functions.len(), 1);
+        assert_eq!(index.events.len(), mistakes.len() + 1);
+    }
+
+    #[test]
+    fn a_blob_trigger_needs_the_bundle_and_on_flex_its_source() {
+        let app = App::new(&[("ingest", one(blob("EventGrid"))), ("scan", one(blob("")))]);
+        let without = app.read_with("}", Profile::Flex).unwrap();
+        assert!(without.reason("ingest").contains("extensionBundle"));
+        let bundle = r#"},"extensionBundle":{"id":"x","version":"[4.*, 5.0.0)"}"#;
+        let other = app.read_with(bundle, Profile::Other).unwrap();
+        assert_eq!(
+            other.status("scan"),
+            &FunctionStatus::Blob {
+                path: "in/{name}".into()
+            }
+        );
+        assert!(app.read().reason("scan").contains("EventGrid"));
+    }
+
+    #[test]
+    fn http_routes_of_the_host_do_not_go_with_functions() {
+        let app = App::new(&[("a", http(Value::Null))]);
+        let routes = r#","http":{"routes":[{"route":"{*route}"}]}}"#;
+        assert!(matches!(
+            app.read_with(routes, Profile::Flex),
+            Err(HostError::Configuration { .. })
+        ));
+    }
+
+    #[test]
+    fn the_same_route_with_other_methods_is_no_conflict() {
+        let with = |method: &str| {
+            let mut function = http(json!("items"));
+            function["bindings"][0]["methods"] = json!([method]);
+            function
+        };
+        let app = App::new(&[("make", with("post")), ("read", with("get"))]);
+        assert_eq!(app.read().functions.len(), 2);
+    }
+}

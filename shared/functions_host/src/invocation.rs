@@ -88,7 +88,12 @@ impl Invocation {
 impl Drop for Invocation {
     fn drop(&mut self) {
         if !self.is_over {
-            self.end_with(InvocationFailure::CallerGone);
+            let host_stops = self.runtime.stop.borrow().is_some();
+            self.end_with(if host_stops {
+                InvocationFailure::HostNotRunning
+            } else {
+                InvocationFailure::CallerGone
+            });
         }
     }
 }

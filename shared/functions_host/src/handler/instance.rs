@@ -85,7 +85,11 @@ impl Instance {
     /// Takes a port and starts the process in the background.
     pub(crate) fn start(setup: InstanceSetup) -> std::io::Result<Arc<Self>> {
         let port = match setup.fixed_port {
-            Some(port) => port,
+            // As the host does: a taken port is found before the handler is started.
+            Some(port) => {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+                port
+            }
             None => unused_port()?,
         };
         let (state, states) = watch::channel(State::Starting);

@@ -54,7 +54,7 @@ async fn a_new_file_becomes_an_invocation_once_also_over_a_restart() {
             &metadata["Properties"]["ETag"],
             &metadata["Properties"]["ContentLength"]
         ),
-        (&json!({}), &json!(6))
+        (&json!({}), &json!(5))
     );
 
     let host = app.start_ready().await;

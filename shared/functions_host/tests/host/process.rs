@@ -142,7 +142,7 @@ async fn a_handler_that_never_listens_is_started_three_times() {
 #[tokio::test]
 async fn a_request_that_waits_too_long_for_the_handler_stops_the_host() {
     let app = app();
-    app.host_json(json!({ "customHandler": { "initializationTimeout": "00:00:00.1" } }));
+    app.host_json(json!({ "customHandler": { "initializationTimeout": "00:00:01" } }));
     app.plan("start", json!({ "hang": true }));
     let host = app.start().await;
     // The handler accepts the probe and never answers: neither ready nor failed.

@@ -225,7 +225,12 @@ pub(crate) async fn send(
     })
 }
 
-pub(crate) async fn call(method: Method, url: String, headers: &[(&str, &str)], body: Body) -> Answer {
+pub(crate) async fn call(
+    method: Method,
+    url: String,
+    headers: &[(&str, &str)],
+    body: Body,
+) -> Answer {
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
