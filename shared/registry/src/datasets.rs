@@ -188,7 +188,12 @@ impl Datasets<'_> {
             what: "part",
             name: format!("datasets/{name}"),
         })?;
-        check_digest(Container::Datasets, &name, digest, hash(&bytes).await?)?;
+        check_digest(
+            Container::Datasets,
+            &name,
+            digest,
+            document::digest_off_thread(&name, &bytes).await?,
+        )?;
         Ok(bytes)
     }
 

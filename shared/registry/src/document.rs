@@ -131,6 +131,15 @@ pub(crate) async fn digest_of(
     )))
 }
 
+/// The digest of a blob that may be large: hashing takes a while, and nothing else may wait for it.
+pub(crate) async fn digest_off_thread(path: &str, bytes: &Bytes) -> Result<Digest> {
+    let bytes = bytes.clone();
+    let digest = tokio::task::spawn_blocking(move || Digest::of(&bytes)).await;
+    digest.map_err(|error| {
+        RegistryError::inconsistent(path, format!("its digest could not be computed: {error}"))
+    })
+}
+
 /// Fails when stored bytes are not the pinned ones.
 pub(crate) fn check_digest(
     container: Container,

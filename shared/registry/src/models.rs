@@ -177,15 +177,7 @@ impl Models<'_> {
             .artifact(&model.name, model.version, ModelArtifact::Model)
             .await?;
         let path = artifact_path(&model.name, model.version, ModelArtifact::Model);
-        // Hashing a large model takes a while, and nothing else may wait for it.
-        let hashed = bytes.clone();
-        let found = tokio::task::spawn_blocking(move || Digest::of(&hashed)).await;
-        let found = found.map_err(|error| {
-            RegistryError::inconsistent(
-                path.full(),
-                format!("its digest could not be computed: {error}"),
-            )
-        })?;
+        let found = document::digest_off_thread(&path.full(), &bytes).await?;
         check_digest(Container::Models, &path.to_string(), model.digest, found)?;
         Ok(bytes)
     }

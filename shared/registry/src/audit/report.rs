@@ -16,18 +16,21 @@ pub struct StreamHead {
 }
 
 /// What is wrong with a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "damage", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Damage {
     /// It is not a line of an audit stream.
+    #[error("it is not a line of an audit stream: {detail}")]
     Unreadable {
         /// Where reading stopped.
         detail: String,
     },
     /// Its hash is not the hash of its bytes.
+    #[error("it was edited: its hash is not the hash of its bytes")]
     Edited,
     /// Lines before it were removed.
+    #[error("lines {first} to {last} before it are gone")]
     Missing {
         /// The first one that is not there.
         first: u64,
@@ -35,23 +38,28 @@ pub enum Damage {
         last: u64,
     },
     /// It stands where another line, which comes later, should stand.
+    #[error("it is line {seq} and stands where another should")]
     Reordered {
         /// The line's own number.
         seq: u64,
     },
     /// Its number was there before.
+    #[error("line {seq} was there before")]
     Repeated {
         /// The line's own number.
         seq: u64,
     },
     /// Itself intact, but the line before it is not the one that it was written after.
+    #[error("the line before it is not the one that it was written after")]
     Relinked,
     /// It belongs to another stream.
+    #[error("it belongs to the stream {writer}")]
     Foreign {
         /// The stream that it names.
         writer: String,
     },
     /// Lines at the end, from this one on, are gone: the head was further already.
+    #[error("the end is gone: {witness} saw {known} lines")]
     Truncated {
         /// How many lines there were.
         known: u64,
@@ -59,6 +67,7 @@ pub enum Damage {
         witness: String,
     },
     /// The line is another one than the witness saw: the stream was written anew from here or before.
+    #[error("{witness} saw another line here: the stream was written anew")]
     Rewritten {
         /// Who saw it.
         witness: String,
