@@ -15,6 +15,7 @@ mod data;
 mod handler;
 mod host_log;
 mod output;
+mod progress;
 mod release;
 mod replay;
 mod report;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use azure_functions::{App, Methods};
+use azure_functions::{App, InvocationContext, Methods};
 
 use crate::context::Context;
 use crate::{feedback, ingest, monitor, predict, reconcile, retrain};
@@ -42,7 +42,10 @@ pub fn app(context: &Arc<Context>) -> App {
 }
 
 /// Hands the context to a handler.
-fn with<E, I, F>(context: &Arc<Context>, handler: impl Fn(Arc<Context>, E) -> F + Send + Sync) -> impl Fn(E, I) -> F + Send + Sync {
+fn with<E, F, H>(context: &Arc<Context>, handler: H) -> impl Fn(E, InvocationContext) -> F + Send + Sync + use<E, F, H>
+where
+    H: Fn(Arc<Context>, E) -> F + Send + Sync,
+{
     let context = context.clone();
     move |event, _invocation| handler(context.clone(), event)
 }

@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 /// The columns of the sample file, as the shipped `sluice.toml` names them.
-pub const COLUMNS: [&str; 5] = ["created_at", "tweet_id", "event", "label", "text"];
+pub(crate) const COLUMNS: [&str; 5] = ["created_at", "tweet_id", "event", "label", "text"];
 
 const EVENTS: [(&str, &str, &str); 3] = [
     ("synthetic_flood", "flood", "Riverton"),
@@ -62,7 +62,7 @@ const WRONG_LABELS_PER_1000: u32 = 30;
 
 /// `rows` sample messages as CSV with a header, spread evenly over the four weeks before `until`, the same for the same `seed`.
 #[must_use]
-pub fn messages_csv(seed: u64, rows: usize, until: Timestamp) -> String {
+pub(crate) fn messages_csv(seed: u64, rows: usize, until: Timestamp) -> String {
     let mut random = StdRng::seed_from_u64(seed);
     let step = SignedDuration::from_hours(4 * 7 * 24) / i32::try_from(rows.max(1)).unwrap_or(i32::MAX);
     let mut csv = COLUMNS.join(",");

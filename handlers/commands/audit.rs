@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde::Serialize;
+use sluice_registry::audit::VerifyReport;
+use sluice_registry::trace::StepStatus;
+use sluice_registry::{DocumentsReport, Trace};
 
 use super::output;
 use crate::context::Context;
 
 /// What the audit streams can be asked.
 #[derive(Debug, Subcommand)]
-pub enum AuditCommand {
+pub(super) enum AuditCommand {
     /// Prove the hash chain of every stream, or name the first broken line. Exit code 1 when one is broken.
     Verify,
     /// Print the way back from a prediction: model, dataset version, uploads, code, approval.
@@ -19,18 +23,30 @@ pub enum AuditCommand {
     },
 }
 
+/// Both halves of the record: the chains, and the documents that the lines speak of.
+#[derive(Serialize)]
+struct Verified {
+    whole: bool,
+    lines: u64,
+    chains: VerifyReport,
+    documents: DocumentsReport,
+}
+
 impl AuditCommand {
     pub(super) async fn run(self, context: &Context, json: bool) -> anyhow::Result<ExitCode> {
         let registry = context.lifecycle.registry();
         match self {
             Self::Verify => {
-                let report = registry.audit_log().verify().await?;
+                let chains = registry.audit_log().verify(&[]).await?;
+                let documents = registry.verify_documents().await?;
+                let verified =
+                    Verified { whole: chains.is_whole() && documents.is_whole(), lines: chains.lines(), chains, documents };
                 if json {
-                    output::json(&report)?;
+                    output::json(&verified)?;
                 } else {
-                    output::line(&report);
+                    output::line(describe_verified(&verified));
                 }
-                Ok(if report.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+                Ok(if verified.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
             Self::Trace { id } => {
                 let id = if id.contains('.') { id } else { format!("{id}.0") };
@@ -38,10 +54,53 @@ impl AuditCommand {
                 if json {
                     output::json(&trace)?;
                 } else {
-                    output::line(&trace);
+                    output::line(describe_trace(&trace));
                 }
-                Ok(ExitCode::SUCCESS)
+                Ok(if trace.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
         }
     }
+}
+
+fn describe_verified(verified: &Verified) -> String {
+    let mut lines = Vec::new();
+    match verified.chains.first_broken() {
+        None => lines.push(format!("{} lines in {} audit streams: every chain holds", verified.lines, verified.chains.streams.len())),
+        Some((stream, broken)) => {
+            lines.push(format!("audit stream {stream} is broken at line {} of audit/{}: {}", broken.line, broken.blob, broken.damage));
+        }
+    }
+    let documents = &verified.documents;
+    if documents.is_whole() {
+        lines.push(format!("{} documents: each is as its line says", documents.documents));
+    }
+    for (what, names) in [
+        ("changed since its line was written", &documents.changed),
+        ("gone, though a line speaks of it", &documents.missing),
+        ("without a line (sluice reconcile writes it)", &documents.unrecorded),
+        ("cannot be read", &documents.unreadable),
+    ] {
+        lines.extend(names.iter().map(|name| format!("{name}: {what}")));
+    }
+    lines.join("\n")
+}
+
+fn describe_trace(trace: &Trace) -> String {
+    let mut lines = Vec::new();
+    for step in &trace.steps {
+        let mark = match &step.status {
+            StepStatus::Verified => "verified ",
+            StepStatus::Recorded => "recorded ",
+            StepStatus::Missing { .. } => "MISSING  ",
+            StepStatus::Different { .. } => "DIFFERENT",
+        };
+        let at = step.at.map(|at| format!("  {at:.0}")).unwrap_or_default();
+        lines.push(format!("{mark}  {}{at}", step.title));
+        lines.extend(step.digest.map(|digest| format!("             {digest}")));
+        lines.extend(step.path.as_ref().map(|path| format!("             {path}")));
+        if let StepStatus::Missing { detail } | StepStatus::Different { detail } = &step.status {
+            lines.push(format!("             {detail}"));
+        }
+    }
+    lines.join("\n")
 }

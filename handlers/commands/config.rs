@@ -8,7 +8,7 @@ use crate::config::{ModelConfig, Settings};
 
 /// Takes nothing: reading the settings is the check.
 #[derive(Debug, Args)]
-pub struct Check {}
+pub(super) struct Check {}
 
 #[derive(Serialize)]
 struct Checked<'a> {

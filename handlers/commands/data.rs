@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use sluice_storage::{Container, Store as _, StorageError};
+use sluice_storage::{Container, StorageError};
 
 use super::output;
 use crate::context::Context;
@@ -12,7 +12,7 @@ use crate::sample;
 
 /// A file to ingest.
 #[derive(Debug, Args)]
-pub struct Ingest {
+pub(super) struct Ingest {
     /// The file: CSV, JSON lines or Parquet, plain or gzip.
     file: PathBuf,
     /// Its name in the incoming container [default: the file's name].
@@ -47,7 +47,7 @@ pub(super) async fn upload(context: &Context, file: &std::path::Path, name: Opti
 
 /// Sample messages.
 #[derive(Debug, Args)]
-pub struct Sample {
+pub(super) struct Sample {
     /// How many.
     #[arg(long, default_value_t = 4_000)]
     rows: usize,

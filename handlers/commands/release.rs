@@ -10,7 +10,7 @@ use crate::context::Context;
 
 /// The steps of a release.
 #[derive(Debug, Subcommand)]
-pub enum ReleaseCommand {
+pub(super) enum ReleaseCommand {
     /// Propose a model that passed its gate (finished runs do it by themselves).
     Propose(Who),
     /// Approve exactly this model, after reading its evidence.
@@ -29,7 +29,7 @@ pub enum ReleaseCommand {
 
 /// A model and who acts.
 #[derive(Debug, Args)]
-pub struct Who {
+pub(super) struct Who {
     /// The model: its version, or its digest.
     model: String,
     /// Who acts [default: the user of this machine].
@@ -39,7 +39,7 @@ pub struct Who {
 
 /// An approval.
 #[derive(Debug, Args)]
-pub struct Approve {
+pub(super) struct Approve {
     #[command(flatten)]
     who: Who,
     /// What the approver wants to say.
@@ -52,7 +52,7 @@ pub struct Approve {
 
 /// A model, who acts, and why.
 #[derive(Debug, Args)]
-pub struct Step {
+pub(super) struct Step {
     #[command(flatten)]
     who: Who,
     /// Why.
@@ -62,7 +62,7 @@ pub struct Step {
 
 /// Who goes back, and why.
 #[derive(Debug, Args)]
-pub struct Back {
+pub(super) struct Back {
     /// Who acts [default: the user of this machine].
     #[arg(long)]
     by: Option<String>,
@@ -73,7 +73,7 @@ pub struct Back {
 
 /// A challenger.
 #[derive(Debug, Args)]
-pub struct SetChallenger {
+pub(super) struct SetChallenger {
     /// The model: its version, or its digest; leave it out to end the challenge.
     model: Option<String>,
     /// shadow (only the log sees it) or canary (it answers its share).

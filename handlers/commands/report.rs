@@ -7,7 +7,7 @@ use crate::context::Context;
 
 /// Takes nothing: the window comes from the configuration.
 #[derive(Debug, Args)]
-pub struct ReportNow {}
+pub(super) struct ReportNow {}
 
 impl ReportNow {
     pub(super) async fn run(&self, context: &Context, json: bool) -> anyhow::Result<()> {
@@ -18,7 +18,7 @@ impl ReportNow {
 
 /// Takes nothing.
 #[derive(Debug, Args)]
-pub struct ReconcileNow {}
+pub(super) struct ReconcileNow {}
 
 impl ReconcileNow {
     pub(super) async fn run(&self, context: &Context, json: bool) -> anyhow::Result<()> {

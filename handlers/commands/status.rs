@@ -9,7 +9,7 @@ use crate::context::Context;
 
 /// Takes nothing.
 #[derive(Debug, Args)]
-pub struct Status {}
+pub(super) struct Status {}
 
 #[derive(Serialize)]
 struct Found {

@@ -27,7 +27,7 @@ const SAMPLE_ROWS: usize = 4_000;
 
 /// How to bring the functions up.
 #[derive(Debug, Args)]
-pub struct Up {
+pub(super) struct Up {
     /// Ingest this file first (CSV, JSON lines or Parquet, plain or gzip).
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
@@ -163,7 +163,7 @@ fn introduce(context: &Context, host: &RunningHost, data_root: &Path) {
         storage = data_root.display(),
     ));
     if let Some(keys) = host.keys() {
-        output::line(format!("  key        x-functions-key: {}\n", keys.default_host_key()));
+        output::line(format!("  key        x-functions-key: {}\n", keys.host()));
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use sluice_dataset::Checks;
-use sluice_functions_host::ncrontab::Schedule;
+use sluice_functions_host::NCrontab;
 use sluice_lifecycle::RetrainPolicy;
 use sluice_monitoring::MonitorConfig;
 use sluice_registry::{Column, ColumnType, Label, Role, Schema, SplitRule};
@@ -198,7 +198,7 @@ impl File {
             ("schedules.reconcile", &self.schedules.reconcile),
         ];
         for (key, schedule) in schedules {
-            schedule.parse::<Schedule>().map_err(|error| {
+            NCrontab::parse(schedule).map_err(|error| {
                 (key.to_owned(), format!("expected six NCrontab fields (second minute hour day month day-of-week): {error}"))
             })?;
         }
@@ -220,7 +220,7 @@ impl File {
 }
 
 /// Puts a section's name in front of the first of its faults.
-fn under(section: &str, checked: Result<(), Vec<Problem>>) -> Result<(), Problem> {
+fn under<K: std::fmt::Display>(section: &str, checked: Result<(), Vec<(K, String)>>) -> Result<(), Problem> {
     match checked.err().and_then(|problems| problems.into_iter().next()) {
         Some((key, problem)) => Err((format!("{section}.{key}"), problem)),
         None => Ok(()),

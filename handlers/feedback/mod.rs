@@ -44,7 +44,7 @@ struct Accepted {
 }
 
 /// Answers one request.
-pub async fn handle(State(context): State<Arc<Context>>, request: Request) -> Response {
+pub(crate) async fn handle(State(context): State<Arc<Context>>, request: Request) -> Response {
     match take(&context, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::transient;
 
 /// Ingests the file that the event names. A bad file is a success with a quarantine record: a retry cannot help it.
-pub async fn handle(context: Arc<Context>, event: BlobEvent) -> Result<Reply, Failure> {
+pub(crate) async fn handle(context: Arc<Context>, event: BlobEvent) -> Result<Reply, Failure> {
     let outcome = context.lifecycle.ingest_upload(&event.name).await.map_err(transient)?;
     let reply = Reply::new().log(describe(&event.name, &outcome));
     if !matches!(outcome, IngestOutcome::Ingested { .. }) {
@@ -25,7 +25,7 @@ pub async fn handle(context: Arc<Context>, event: BlobEvent) -> Result<Reply, Fa
 }
 
 /// What became of an upload, in one sentence.
-pub fn describe(name: &str, outcome: &IngestOutcome) -> String {
+pub(crate) fn describe(name: &str, outcome: &IngestOutcome) -> String {
     match outcome {
         IngestOutcome::Ingested { version, accepted, refused, quarantine } => {
             let refused = match quarantine {

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::transient;
 
 /// Writes a report and does what its rules ask for.
-pub async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<Reply, Failure> {
+pub(crate) async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<Reply, Failure> {
     let monitored = context.lifecycle.monitor().await.map_err(transient)?;
     Ok(Reply::new().log(monitored.describe()))
 }

@@ -61,7 +61,7 @@ impl Serialize for LabelScores<'_> {
 }
 
 /// Answers one request.
-pub async fn handle(State(context): State<Arc<Context>>, request: Request) -> Response {
+pub(crate) async fn handle(State(context): State<Arc<Context>>, request: Request) -> Response {
     let response = match predict(&context, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
@@ -118,7 +118,7 @@ fn response(prediction: &Prediction) -> PredictResponse<'_> {
 }
 
 /// What a failure of the online side is for a caller.
-pub fn serving_error(error: &ServingError) -> ApiError {
+pub(crate) fn serving_error(error: &ServingError) -> ApiError {
     let message = error.to_string();
     match error {
         ServingError::NoChampion => ApiError::unavailable("no_champion", message).retry_after(30),

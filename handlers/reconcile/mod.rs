@@ -9,13 +9,13 @@ use crate::context::Context;
 use crate::transient;
 
 /// Ingests stranded uploads, collects a finished run, starts one when enough rows are new.
-pub async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<Reply, Failure> {
+pub(crate) async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<Reply, Failure> {
     let reconciled = context.lifecycle.reconcile().await.map_err(transient)?;
     Ok(describe(&reconciled).into_iter().fold(Reply::new(), Reply::log))
 }
 
 /// What reconcile did, a line each.
-pub fn describe(reconciled: &Reconciled) -> Vec<String> {
+pub(crate) fn describe(reconciled: &Reconciled) -> Vec<String> {
     let mut lines: Vec<String> =
         reconciled.uploads.iter().map(|(name, outcome)| crate::ingest::describe(name, outcome)).collect();
     match &reconciled.training {

@@ -10,13 +10,13 @@ use crate::context::Context;
 use crate::transient;
 
 /// Starts a run, or says why not. Firing twice starts one run.
-pub async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<Reply, Failure> {
+pub(crate) async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<Reply, Failure> {
     let outcome = context.lifecycle.start_training(RunTrigger::Schedule).await.map_err(transient)?;
     Ok(Reply::new().log(describe(&outcome)))
 }
 
 /// Whether a run was started, in one sentence.
-pub fn describe(outcome: &StartOutcome) -> String {
+pub(crate) fn describe(outcome: &StartOutcome) -> String {
     match outcome {
         StartOutcome::Started { run } => {
             format!("training run {} started on dataset version {} ({} rows)", run.id, run.dataset.version, run.dataset.rows)

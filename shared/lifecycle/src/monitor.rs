@@ -1,17 +1,21 @@
 //! `monitor`: joins labels with predictions, holds the last window against the model's baseline, writes a report, and does
 //! what its rules ask for: an early retrain, an abort of the release. It can never promote.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sluice_monitoring::{Baseline, JoinedOutcome, Observation, Report, Window, evaluate, page};
+use sluice_monitoring::page::Page;
+use sluice_monitoring::{Baseline, JoinedOutcome, Observation, Report, Window, evaluate};
 use sluice_registry::{Abort, AuditEvent, Digest, ModelArtifact, ModelRef, PredictionRecord, RunTrigger, Serving, paths};
 use sluice_storage::Container;
 use sluice_telemetry::Event;
 
 use crate::{Lifecycle, LifecycleError, StartOutcome};
+
+/// Earlier reports that a page shows.
+const HISTORY: usize = 48;
 
 /// What the monitor found and did.
 #[derive(Clone, Debug, Serialize)]
@@ -151,8 +155,9 @@ impl Lifecycle {
         let model = &serving.model;
         let name = format!("{}/{:06}/{}", model.name, model.version, report.to.strftime("%Y%m%dT%H%M%SZ"));
         let json = serde_json::to_vec_pretty(report).map_err(LifecycleError::encode)?;
-        let title = format!("Model {} version {}, release {}", model.name, model.version, serving.release.number);
-        let html = page::render(&title, baseline, window, report)?;
+        let subject = format!("{}, version {}, release {}", model.name, model.version, serving.release.number);
+        let history = self.history(model, &name).await?;
+        let html = Page { subject: &subject, report, baseline, window, history: &history }.to_html()?;
         let digest = Digest::of(&json);
         self.store.put(Container::Reports, &format!("{name}.json"), json.into()).await?;
         let page = format!("{name}.html");
@@ -160,6 +165,28 @@ impl Lifecycle {
         self.store.put(Container::Reports, "latest.html", html.into()).await?;
         self.registry.record(AuditEvent::ReportWritten { report: format!("{name}.json"), digest }).await?;
         Ok(page)
+    }
+
+    /// The last reports of a model before the one called `name`, oldest first.
+    async fn history(&self, model: &ModelRef, name: &str) -> Result<Vec<Report>, LifecycleError> {
+        let prefix = format!("{}/{:06}/", model.name, model.version);
+        let mut names = VecDeque::new();
+        let mut reports = self.store.list(Container::Reports, &prefix).await?;
+        while let Some(report) = reports.try_next().await? {
+            if report.name.ends_with(".json") && report.name.trim_end_matches(".json") < name {
+                names.push_back(report.name);
+                if names.len() > HISTORY {
+                    names.pop_front();
+                }
+            }
+        }
+        let mut history = Vec::new();
+        for name in names {
+            let (bytes, _) = self.store.read(Container::Reports, &name).await?;
+            // A report of another version of Sluice may not be readable: it is left out of the history.
+            history.extend(serde_json::from_slice::<Report>(&bytes).ok());
+        }
+        Ok(history)
     }
 
     async fn retrain_early(&self, reason: &str, report: &str) -> Result<StartOutcome, LifecycleError> {

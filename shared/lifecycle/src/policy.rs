@@ -4,6 +4,9 @@ use jiff::{SignedDuration, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sluice_registry::RunTrigger;
 
+/// Runs of a month that early runs leave alone: the schedule needs one a week.
+const KEPT_FOR_SCHEDULE: u32 = 5;
+
 /// `[retrain]` of `sluice.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -59,9 +62,9 @@ impl RetrainPolicy {
             format!("expected a duration from 0s to 31d, got {:#}", self.cool_down),
         );
         expect(
-            (1..=10_000).contains(&self.runs_per_month),
+            (5..=10_000).contains(&self.runs_per_month),
             "runs_per_month",
-            format!("expected a whole number from 1 to 10000, got {}", self.runs_per_month),
+            format!("expected a whole number from 5 to 10000, got {}", self.runs_per_month),
         );
         expect(
             self.deadline >= SignedDuration::from_mins(1) && self.deadline <= week,
@@ -98,13 +101,18 @@ impl RetrainPolicy {
         if by_hand {
             return Ok(());
         }
-        if let Some(last) = facts.last_started
+        let scheduled = *trigger == RunTrigger::Schedule;
+        // An early run last night is no reason to leave out the weekly one, which has the whole week's rows.
+        let last = if scheduled { facts.last_scheduled } else { facts.last_started };
+        if let Some(last) = last
             && facts.now.duration_since(last) < self.cool_down
         {
             return Err(format!("the last run started {last:.0}, less than {:#} ago", self.cool_down));
         }
-        if facts.runs_this_month >= self.runs_per_month {
-            return Err(format!("{} runs this month: the budget is spent", facts.runs_this_month));
+        let budget = if scheduled { self.runs_per_month } else { self.runs_per_month.saturating_sub(KEPT_FOR_SCHEDULE) };
+        if facts.runs_this_month >= budget {
+            let kept = if scheduled { "" } else { ", with the runs that are kept for the schedule" };
+            return Err(format!("{} runs this month: the budget of {} is spent{kept}", facts.runs_this_month, self.runs_per_month));
         }
         Ok(())
     }
@@ -119,8 +127,10 @@ pub struct RetrainFacts {
     pub rows: u64,
     /// Rows of the dataset version of the newest run that succeeded.
     pub rows_of_last_run: Option<u64>,
-    /// When the newest run started.
+    /// When the newest run started that nobody asked for by hand.
     pub last_started: Option<Timestamp>,
+    /// When the newest run of the schedule started.
+    pub last_scheduled: Option<Timestamp>,
     /// Runs that nobody asked for by hand in this calendar month.
     pub runs_this_month: u32,
     /// The run that is going.
@@ -148,6 +158,7 @@ mod tests {
             rows: 1_200,
             rows_of_last_run: Some(1_000),
             last_started: Some("2026-03-09T03:00:00Z".parse().unwrap()),
+            last_scheduled: Some("2026-03-02T03:00:00Z".parse().unwrap()),
             runs_this_month: 2,
             active_run: None,
         }
@@ -198,8 +209,12 @@ mod tests {
         let policy = RetrainPolicy::default();
         let cooling = RetrainFacts { last_started: Some("2026-03-10T07:00:00Z".parse().unwrap()), ..facts() };
         assert!(policy.decide(&drift(), &cooling).unwrap_err().contains("less than 6h ago"));
+        assert_eq!(policy.decide(&RunTrigger::Schedule, &cooling), Ok(()));
         let spent = RetrainFacts { runs_this_month: 30, ..facts() };
-        assert!(policy.decide(&RunTrigger::Schedule, &spent).unwrap_err().contains("budget is spent"));
+        assert!(policy.decide(&RunTrigger::Schedule, &spent).unwrap_err().contains("budget of 30 is spent"));
+        let nearly = RetrainFacts { runs_this_month: 25, ..facts() };
+        assert!(policy.decide(&drift(), &nearly).unwrap_err().contains("kept for the schedule"));
+        assert_eq!(policy.decide(&RunTrigger::Schedule, &nearly), Ok(()));
         let busy = RetrainFacts { active_run: Some("7-abc".into()), ..facts() };
         assert_eq!(policy.decide(&RunTrigger::Manual, &busy).unwrap_err(), "run 7-abc is still going");
     }

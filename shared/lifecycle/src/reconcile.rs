@@ -8,6 +8,9 @@ use sluice_storage::Container;
 
 use crate::{CollectOutcome, IngestOutcome, Lifecycle, LifecycleError, StartOutcome};
 
+/// A file that was written so lately may not be whole yet.
+const STILL_COPYING: SignedDuration = SignedDuration::from_secs(10);
+
 /// What reconcile found to do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reconciled {
@@ -43,6 +46,10 @@ impl Lifecycle {
         let mut stranded = Vec::new();
         let mut uploads = self.store.list(Container::Incoming, &format!("{dataset}/")).await?;
         while let Some(upload) = uploads.try_next().await? {
+            // A file that is still being copied grows; the next reconcile finds it whole.
+            if self.clock.now().duration_since(upload.modified) < STILL_COPYING {
+                continue;
+            }
             if self.registry.datasets().seen(dataset, &upload.name, &upload.etag).await?.is_none() {
                 stranded.push(upload.name);
             }

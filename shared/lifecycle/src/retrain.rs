@@ -117,6 +117,7 @@ fn facts(runs: &[Run], active: Option<&Run>, rows: u64, now: Timestamp) -> Retra
         rows,
         rows_of_last_run: succeeded.map(|run| run.dataset.rows).max(),
         last_started: runs.iter().filter(|run| !by_hand(run)).map(|run| run.created_at).max(),
+        last_scheduled: runs.iter().filter(|run| run.trigger == RunTrigger::Schedule).map(|run| run.created_at).max(),
         runs_this_month: u32::try_from(counted).unwrap_or(u32::MAX),
         active_run: active.map(|run| run.id.clone()),
     }

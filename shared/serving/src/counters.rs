@@ -20,7 +20,7 @@ pub struct RequestCounts {
 
 /// Counts since the last [`Counters::take`].
 #[derive(Debug, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     served: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
@@ -28,7 +28,7 @@ pub struct Counters {
 
 impl Counters {
     /// Counts one request by the status of its answer.
-    pub fn count(&self, status: u16) {
+    pub(crate) fn count(&self, status: u16) {
         let counter = match status {
             ..400 => &self.served,
             400..500 => &self.refused,
@@ -38,7 +38,7 @@ impl Counters {
     }
 
     /// The counts since the last call, or nothing when there were none.
-    pub fn take(&self, at: Timestamp) -> Option<RequestCounts> {
+    pub(crate) fn take(&self, at: Timestamp) -> Option<RequestCounts> {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
         let counts = RequestCounts { at, served: take(&self.served), refused: take(&self.refused), failed: take(&self.failed) };
         (counts.served + counts.refused + counts.failed > 0).then_some(counts)

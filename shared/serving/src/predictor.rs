@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use futures::future::BoxFuture;
 use sluice_inference::{Runtime, RuntimeError, SessionOptions};
 use sluice_registry::{ChallengerMode, Clock, InstanceId, PredictionId, Registry, RequestIds, Serving, paths};
 use sluice_storage::{Container, Store};
@@ -233,6 +232,11 @@ impl Predictor {
     /// Counts a request by the status of its answer: for the monitor's error rate.
     pub fn count(&self, status: u16) {
         self.counters.count(status);
+    }
+
+    /// Waits until the predictions so far are in the log. Says whether they are.
+    pub async fn flush(&self) -> bool {
+        self.log.flush().await
     }
 
     async fn write_counts(&self) {
