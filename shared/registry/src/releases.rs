@@ -140,7 +140,7 @@ impl Releases<'_> {
             let release = Release {
                 number: number + 1,
                 // The way back from here goes on backwards, never to the model that was just taken back.
-                previous: Some(newest.champion.clone()),
+                previous: earlier.and_then(|earlier| earlier.previous),
                 champion,
                 challenger: None,
                 approval,
