@@ -8,6 +8,8 @@ mod bootstrap;
 mod config;
 mod rules;
 mod slices;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

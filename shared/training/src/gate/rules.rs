@@ -91,15 +91,16 @@ fn decide(
     fact: String,
 ) -> RuleResult {
     let passed = limit.holds(value, threshold);
-    let gap = (value - threshold).abs();
+    let (side, verb) = match limit {
+        Limit::AtLeast | Limit::Above => ("below", "needed"),
+        Limit::AtMost | Limit::Below => ("above", "allowed"),
+    };
+    let bound = format!("{} {threshold:.decimals$}", limit.sign());
     let detail = if passed {
-        format!("{fact}, allowed is {} {threshold:.decimals$}", limit.sign())
+        format!("{fact}, {verb} is {bound}")
     } else {
-        let side = if value < threshold { "below" } else { "above" };
-        format!(
-            "{fact}, {gap:.decimals$} {side} what is allowed ({} {threshold:.decimals$})",
-            limit.sign()
-        )
+        let gap = (value - threshold).abs();
+        format!("{fact}, {gap:.decimals$} {side} what is {verb} ({bound})")
     };
     RuleResult {
         rule: rule.to_owned(),
