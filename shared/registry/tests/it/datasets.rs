@@ -138,6 +138,19 @@ async fn a_pointer_that_lags_is_only_a_hint() {
 }
 
 #[tokio::test]
+async fn the_pointer_never_goes_back() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    let (first, _) = ingest(&registry, "a").await.unwrap();
+    ingest(&registry, "b").await.unwrap();
+    let name = format!("{DATASET}/current.json");
+    let (before, _) = store.read(Container::Datasets, &name).await.unwrap();
+    registry.datasets().commit(first).await.unwrap();
+    let (after, _) = store.read(Container::Datasets, &name).await.unwrap();
+    assert_eq!(before, after, "a late repetition of the first commit");
+}
+
+#[tokio::test]
 async fn an_edited_manifest_is_noticed() {
     let store = memory();
     let registry = registry(&store, "w");

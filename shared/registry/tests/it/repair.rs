@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use sluice_registry::{RepairScope, RunState};
 use sluice_storage::{Container, Store};
 
-use crate::fixtures::{any_dataset, memory, now, register, registry, run};
+use crate::fixtures::{
+    DATASET, any_dataset, memory, next_version, now, register, registry, run, upload,
+};
 
 async fn lines(store: &dyn Store) -> usize {
     let (bytes, _) = store
@@ -98,6 +100,20 @@ async fn every_state_of_a_run_gets_its_line() {
     ]
     .map(|kind| format!("{kind} runs/1-a.json"));
     assert_eq!(added, expected);
+}
+
+#[tokio::test]
+async fn an_upload_whose_rows_are_committed_gets_its_ledger_entry() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    let version = next_version(&registry, None, "a").await.unwrap();
+    registry.datasets().commit(version).await.unwrap();
+    let report = registry.repair(RepairScope::default()).await.unwrap();
+    assert_eq!(report.ledger_entries, 1);
+    let name = format!("{DATASET}/ledger/{}.json", upload("a").digest.hex());
+    store.info(Container::Datasets, &name).await.unwrap();
+    let again = registry.repair(RepairScope::default()).await.unwrap();
+    assert_eq!((again.ledger_entries, again.added.len()), (0, 0));
 }
 
 #[tokio::test]
