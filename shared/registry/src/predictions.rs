@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -67,35 +66,13 @@ impl Predictions<'_> {
         self.append_all(Container::Feedback, lines).await
     }
 
-    /// The record of a prediction. Reads one log segment.
+    /// The record of a prediction: of the answer that the caller got, or of a shadow's when there is no other. Reads one
+    /// log segment.
     ///
     /// # Errors
     /// `Storage`.
     pub async fn find(&self, id: &PredictionId) -> Result<Option<PredictionRecord>> {
-        let path = prediction_log(id);
-        let Some((_, bytes)) = found(
-            self.registry
-                .store()
-                .read_stream(Container::Predictions, &path)
-                .await,
-        )?
-        else {
-            return Ok(None);
-        };
-        let wanted = id.to_string();
-        let mut lines = Lines::new(bytes);
-        while let Some(line) = lines.next().await? {
-            // Cheap before exact: most lines are of other predictions.
-            if !contains(&line, wanted.as_bytes()) {
-                continue;
-            }
-            if let Ok(record) = serde_json::from_slice::<PredictionRecord>(&line)
-                && record.id == wanted
-            {
-                return Ok(Some(record));
-            }
-        }
-        Ok(None)
+        Ok(self.find_many(&[*id]).await?.pop().flatten())
     }
 
     /// The records of many predictions, in the order of `ids`; `None` for those that are not there. Reads each log
@@ -120,11 +97,21 @@ impl Predictions<'_> {
             };
             let mut lines = Lines::new(bytes);
             while let Some(line) = lines.next().await? {
+                // Cheap before exact: most lines are of other requests.
+                if id_of(&line).is_some_and(|id| !wanted.contains_key(id)) {
+                    continue;
+                }
                 let Ok(record) = serde_json::from_slice::<PredictionRecord>(&line) else {
                     continue;
                 };
                 for place in wanted.get(&record.id).into_iter().flatten() {
-                    records[*place].get_or_insert_with(|| record.clone());
+                    let found: &mut Option<PredictionRecord> = &mut records[*place];
+                    if found
+                        .as_ref()
+                        .is_none_or(|found| is_shadow(found) && !is_shadow(&record))
+                    {
+                        *found = Some(record.clone());
+                    }
                 }
             }
         }
@@ -144,7 +131,9 @@ impl Predictions<'_> {
             first,
             to,
             move |record: &PredictionRecord| {
-                (record.at >= from && record.at < to).then(|| record.id.clone())
+                // A shadow has a record of its own under the same id.
+                let identity = || format!("{} {}", record.id, record.variant);
+                (record.at >= from && record.at < to).then(identity)
             },
         )
     }
@@ -295,6 +284,14 @@ fn segment_records<T: DeserializeOwned + Send + 'static>(
     .boxed()
 }
 
-fn contains(line: &Bytes, wanted: &[u8]) -> bool {
-    line.windows(wanted.len()).any(|window| window == wanted)
+/// The id of a record without reading all of it: `id` is the first field that Sluice writes. `None` when the line begins
+/// otherwise, or when reading it takes more.
+fn id_of(line: &[u8]) -> Option<&str> {
+    let rest = line.strip_prefix(b"{\"id\":\"")?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    str::from_utf8(&rest[..end]).ok()
+}
+
+fn is_shadow(record: &PredictionRecord) -> bool {
+    record.variant == "shadow"
 }

@@ -112,10 +112,10 @@ impl Registry {
     pub async fn repair(&self, scope: RepairScope) -> Result<RepairReport> {
         let stream = self.auditor()?;
         let mut report = RepairReport::default();
-        report.ledger_entries = self.repair_ledgers(scope, &mut report.unreadable).await?;
         let documents = self
             .audited_documents(scope, &mut report.unreadable)
             .await?;
+        report.ledger_entries = self.repair_ledgers(&documents).await?;
         report.documents = documents.len() as u64;
         let since = documents.iter().map(|document| document.lines_since).min();
         // Witness lines of the last day are enough: a head is written down again when its stream has moved.
@@ -141,8 +141,6 @@ impl Registry {
             }
         }
         report.witnessed = self.witness(&recorded).await?;
-        report.unreadable.sort();
-        report.unreadable.dedup();
         Ok(report)
     }
 
@@ -280,13 +278,9 @@ impl Registry {
     }
 
     /// Uploads whose rows were committed, and whose process died before it wrote the ledger entry.
-    async fn repair_ledgers(
-        &self,
-        scope: RepairScope,
-        unreadable: &mut Vec<String>,
-    ) -> Result<u64> {
+    async fn repair_ledgers(&self, documents: &[Audited]) -> Result<u64> {
         let mut added = 0;
-        for document in self.audited_documents(scope, unreadable).await? {
+        for document in documents {
             let DocumentPath::DatasetVersion { dataset, .. } = &document.path else {
                 continue;
             };

@@ -62,6 +62,68 @@ async fn a_prediction_is_found_by_its_id_alone() {
 }
 
 #[tokio::test]
+async fn many_predictions_are_found_in_the_order_of_asking() {
+    let registry = registry(&memory(), "w");
+    let model = card(1, any_dataset());
+    let ids = RequestIds::new(InstanceId::from_bits(7));
+    let requests: Vec<RequestId> = (0..5_000).map(|_| ids.next(now())).collect();
+    let records: Vec<_> = requests
+        .iter()
+        .map(|request| prediction(request.input(0), now(), &model, 1))
+        .collect();
+    registry.predictions().append(&records).await.unwrap();
+    let asked = [4_999, 3, 3].map(|n: usize| requests[n].input(0));
+    let unknown = requests[0].input(9);
+    let found = registry
+        .predictions()
+        .find_many(&[asked[0], unknown, asked[1], asked[2]])
+        .await
+        .unwrap();
+    let expected = [
+        Some(&records[4_999]),
+        None,
+        Some(&records[3]),
+        Some(&records[3]),
+    ];
+    assert_eq!(
+        found.iter().map(Option::as_ref).collect::<Vec<_>>(),
+        expected
+    );
+}
+
+#[tokio::test]
+async fn a_shadow_has_a_record_of_its_own_and_never_hides_the_answer() {
+    let registry = registry(&memory(), "w");
+    let model = card(1, any_dataset());
+    let id = RequestIds::new(InstanceId::from_bits(7))
+        .next(now())
+        .input(0);
+    let answer = prediction(id, now(), &model, 1);
+    let mut shadow = answer.clone();
+    shadow.variant = "shadow".into();
+    registry
+        .predictions()
+        .append(std::slice::from_ref(&shadow))
+        .await
+        .unwrap();
+    assert_eq!(
+        registry.predictions().find(&id).await.unwrap(),
+        Some(shadow)
+    );
+    registry
+        .predictions()
+        .append(std::slice::from_ref(&answer))
+        .await
+        .unwrap();
+    assert_eq!(
+        registry.predictions().find(&id).await.unwrap(),
+        Some(answer)
+    );
+    let hour = SignedDuration::from_hours(1);
+    assert_eq!(window(&registry, now() - hour, now() + hour).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_window_holds_what_was_answered_in_it() {
     let registry = registry(&memory(), "w");
     let model = card(1, any_dataset());
