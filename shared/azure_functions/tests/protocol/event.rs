@@ -171,6 +171,27 @@ async fn a_large_inlined_blob_is_skipped_with_and_without_a_length() {
 }
 
 #[tokio::test]
+async fn the_content_of_a_blob_is_not_kept() {
+    struct Content(String);
+    impl Trigger for Content {
+        const KIND: azure_functions::TriggerKind = BlobEvent::KIND;
+        const LONGEST_STRING: usize = BlobEvent::LONGEST_STRING;
+        fn from_envelope(envelope: &azure_functions::Envelope<'_>) -> Result<Self, Error> {
+            envelope.input("file").map(Content)
+        }
+    }
+    let app = App::new().on("f", |content: Content, _| async move {
+        Ok(Reply::new().log(content.0.len().to_string()))
+    });
+    let router = app.into_router().unwrap();
+    let blob = "QUJD".repeat(1 << 18);
+    let envelope =
+        include_str!("../data/blob_captured.json").replace("eyJoZWxsbyI6ICJ3b3JsZCJ9", &blob);
+    let answer = call(&router, invocation("f", envelope)).await;
+    assert_eq!(answer.json()["Logs"], json!(["0"]));
+}
+
+#[tokio::test]
 async fn an_envelope_over_the_limit_is_413_with_and_without_a_length() {
     let app = App::new()
         .envelope_limit(1000)
