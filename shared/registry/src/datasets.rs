@@ -101,9 +101,9 @@ impl Datasets<'_> {
         }
         let document = |version| version_path(&new.dataset, version);
         let sequence = self.sequence(&new.dataset, &document);
-        match sequence.commit(new.version, &bytes).await? {
-            Created::New | Created::Same => {}
-            Created::Different => return Err(lost()),
+        let created = sequence.commit(new.version, &bytes).await?;
+        if created == Created::Different {
+            return Err(lost());
         }
         let digest = Digest::of(&bytes);
         let pointer = encode(
@@ -114,9 +114,11 @@ impl Datasets<'_> {
             },
         )?;
         sequence.point(new.version, &pointer).await?;
-        self.registry
-            .recorded(&document(new.version), &bytes)
-            .await?;
+        if created == Created::New {
+            self.registry
+                .recorded(&document(new.version), &bytes)
+                .await?;
+        }
         Ok((new, digest))
     }
 

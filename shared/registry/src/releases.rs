@@ -275,14 +275,16 @@ impl Releases<'_> {
     /// Writes a release if its number is free, and says whether it is in force.
     async fn commit(&self, release: &Release) -> Result<bool> {
         let bytes: Bytes = encode(&format!("release {}", release.number), release)?;
-        match self.sequence().commit(release.number, &bytes).await? {
-            Created::Different => return Ok(false),
-            Created::New | Created::Same => {}
+        let created = self.sequence().commit(release.number, &bytes).await?;
+        if created == Created::Different {
+            return Ok(false);
         }
         self.sequence().point(release.number, &bytes).await?;
-        self.registry
-            .recorded(&release_path(release.number), &bytes)
-            .await?;
+        if created == Created::New {
+            self.registry
+                .recorded(&release_path(release.number), &bytes)
+                .await?;
+        }
         Ok(true)
     }
 
