@@ -1,0 +1,92 @@
+"""From exec to the first prediction, and memory after many predictions."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from itertools import cycle, islice
+from statistics import median
+
+from figures import loop, machine, python_server
+from figures.bodies import request_bodies
+from figures.client import first_prediction, predict_all
+from figures.process import free_port, resident_mb, stop
+from figures.report import section, spread, table, verdict
+from figures.rows import labelled_rows
+
+STARTS = 10
+PREDICTIONS = 10_000
+CONNECTIONS = 16
+COLD_MS = 60.0
+MEMORY_MB = 60.0
+
+
+def measure() -> str:
+    """Both servers in turn; medians."""
+    busy = machine.load()
+    data, model = loop.released_model(), python_server.exported_model()
+    bodies = request_bodies().read_bytes().splitlines()
+
+    def handler(port: int) -> subprocess.Popen[bytes]:
+        return loop.start_handler(data, port)
+
+    # One worker: the least that a Python server can do with.
+    def python(port: int) -> subprocess.Popen[bytes]:
+        return python_server.start(model, port, workers=1)
+
+    cold, memory = {}, {}
+    for start in (handler, python):
+        _cold_ms(start, bodies[0])  # Files come into the page cache.
+        cold[start] = []
+    for _ in range(STARTS):
+        for start in (handler, python):
+            cold[start].append(_cold_ms(start, bodies[0]))
+    for start in (handler, python):
+        memory[start] = _memory_mb(start, bodies)
+
+    def row(what: str, start: Callable) -> list[str]:
+        return [
+            what,
+            spread(cold[start], ".0f"),
+            f"{median(cold[python]) / median(cold[start]):.1f}×",
+            f"{memory[start]:.0f}",
+            f"{memory[start] / memory[python]:.2f}×",
+        ]
+
+    _, note = labelled_rows()
+    first, held = median(cold[handler]), memory[handler]
+    return section(
+        "cold: exec to first prediction, memory",
+        note,
+        f"{STARTS} starts in turn with a warm page cache, asked every millisecond, median (least–greatest). Memory: resident, of all "
+        f"processes of the server, after {PREDICTIONS:,} predictions over {CONNECTIONS} connections. {busy}",
+        table(
+            ["server", "first prediction ms", "faster", "memory MB", "memory"],
+            [row("FastAPI, uvicorn (1 worker), onnxruntime", python), row("sluice handler", handler)],
+        ),
+        "\n".join([
+            verdict(f"first prediction within {COLD_MS:.0f} ms: {first:.0f} ms", first <= COLD_MS),
+            verdict(f"at most {MEMORY_MB:.0f} MB after {PREDICTIONS:,} predictions: {held:.0f} MB", held <= MEMORY_MB),
+        ]),
+    )
+
+
+def _cold_ms(start: Callable[[int], subprocess.Popen[bytes]], body: bytes) -> float:
+    port = free_port()
+    begun = time.perf_counter()
+    server = start(port)
+    try:
+        first_prediction(port, body)
+        return (time.perf_counter() - begun) * 1000
+    finally:
+        stop(server)
+
+
+def _memory_mb(start: Callable[[int], subprocess.Popen[bytes]], bodies: list[bytes]) -> float:
+    port = free_port()
+    server = start(port)
+    try:
+        first_prediction(port, bodies[0])
+        predict_all(port, islice(cycle(bodies), PREDICTIONS), CONNECTIONS)
+        return resident_mb(server.pid)
+    finally:
+        stop(server)

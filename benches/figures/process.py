@@ -1,0 +1,67 @@
+"""Processes that we start: free ports, memory, stopping in good order."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+MB = 1e6
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL for a process that does not end."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all below it."""
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of the process and all below it, in megabytes (10⁶ bytes): the sum of VmRSS."""
+    return sum(_status_kib(one, "VmRSS") for one in tree(pid)) * 1024 / MB
+
+
+def _status_kib(pid: int, key: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"process {pid} has no {key}: has it ended?")
+
+
+def run_measured(command: list[object], environment: dict[str, str] | None = None) -> tuple[float, float, float, bytes]:
+    """Runs a command; gives wall seconds, processor seconds, peak resident megabytes, and its output.
+
+    The peak is the kernel's own (`ru_maxrss`). It also counts what this process holds when it starts the child: a few
+    megabytes here.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen([str(part) for part in command], env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with code {process.returncode}")
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MB, output
