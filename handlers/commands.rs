@@ -96,10 +96,16 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     // Before anything is bound or written: a wrong setting stops the process with one line.
     let config = ModelConfig::read(&settings.config_file)?;
 
-    let is_handler = cli.command.is_none();
-    let logs = if is_handler { settings.log.filter.clone() } else { quiet(&settings.log.filter) };
-    sluice_telemetry::init(&logs, settings.log.format).context("SLUICE_LOG is not a filter, as info or sluice=debug")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads can be started")?;
+    let logs = match &cli.command {
+        None => settings.log.filter.clone(),
+        Some(command) => command.log_filter(&settings.log.filter).to_owned(),
+    };
+    sluice_telemetry::init(&logs, settings.log.format)
+        .context("SLUICE_LOG is not a filter, as info or sluice=debug")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads can be started")?;
     runtime.block_on(async {
         let Some(command) = cli.command else {
             handler::run(settings, config).await?;
@@ -124,7 +130,14 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Commands print their result; of the log only warnings are worth a line beside it, unless a filter was asked for.
-fn quiet(filter: &str) -> String {
-    if filter == "info" { "warn".to_owned() } else { filter.to_owned() }
+impl Command {
+    /// Commands print their result; of the log only warnings are worth a line beside it, unless a filter was asked for.
+    fn log_filter<'a>(&self, asked_for: &'a str) -> &'a str {
+        match self {
+            _ if asked_for != "info" => asked_for,
+            // In a replay a candidate that fails its gate is everyday business.
+            Self::Replay(_) => "error",
+            _ => "warn",
+        }
+    }
 }

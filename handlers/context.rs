@@ -38,11 +38,23 @@ impl Context {
     ///
     /// # Errors
     /// The store cannot be opened.
-    pub fn open(settings: Settings, config: ModelConfig, writer: &str) -> anyhow::Result<Arc<Self>> {
+    pub fn open(
+        settings: Settings,
+        config: ModelConfig,
+        writer: &str,
+    ) -> anyhow::Result<Arc<Self>> {
         let StorageSetting::Directory(root) = &settings.storage;
-        let store = DirectoryStore::open(root).with_context(|| format!("the folder {} cannot be used", root.display()))?;
+        let store = DirectoryStore::open(root)
+            .with_context(|| format!("the folder {} cannot be used", root.display()))?;
         let trainer = local_trainer(&settings)?;
-        Self::assemble(settings, config, Arc::new(store), Clock::default(), Arc::new(trainer), writer)
+        Self::assemble(
+            settings,
+            config,
+            Arc::new(store),
+            Clock::default(),
+            Arc::new(trainer),
+            writer,
+        )
     }
 
     /// Puts everything together over a given store, clock and trainer.
@@ -58,20 +70,47 @@ impl Context {
         writer: &str,
     ) -> anyhow::Result<Arc<Self>> {
         let audit = AuditStream::open(store.clone(), writer)?;
-        let registry = Registry::new(store.clone()).with_clock(clock.clone()).with_audit(audit);
-        let lifecycle =
-            Lifecycle::new(store.clone(), registry.clone(), loop_config(&config), clock.clone(), trainer);
-        let predictor =
-            Predictor::new(registry, store.clone(), config.predict.clone(), clock.clone(), runtime_loader(&settings));
+        let registry = Registry::new(store.clone())
+            .with_clock(clock.clone())
+            .with_audit(audit);
+        let lifecycle = Lifecycle::new(
+            store.clone(),
+            registry.clone(),
+            loop_config(&config),
+            clock.clone(),
+            trainer,
+        );
+        let predictor = Predictor::new(
+            registry,
+            store.clone(),
+            config.predict.clone(),
+            clock.clone(),
+            runtime_loader(&settings),
+        );
         let names = config.schema.label_names();
-        let label_names = config.schema.label_index().into_iter().map(|(spelling, index)| (spelling, names[index].clone())).collect();
-        Ok(Arc::new(Self { settings, config, store, clock, lifecycle, predictor, label_names }))
+        let label_names = config
+            .schema
+            .label_index()
+            .into_iter()
+            .map(|(spelling, index)| (spelling, names[index].clone()))
+            .collect();
+        Ok(Arc::new(Self {
+            settings,
+            config,
+            store,
+            clock,
+            lifecycle,
+            predictor,
+            label_names,
+        }))
     }
 
     /// Who acts: as given, or the user of this machine.
     #[must_use]
     pub fn actor(&self, given: Option<String>) -> String {
-        given.or_else(|| self.settings.user.clone()).unwrap_or_else(|| "unknown".to_owned())
+        given
+            .or_else(|| self.settings.user.clone())
+            .unwrap_or_else(|| "unknown".to_owned())
     }
 
     /// ONNX Runtime, loaded on a thread where that blocks nobody.
@@ -104,7 +143,9 @@ pub fn library_search(settings: &Settings) -> LibrarySearch {
     LibrarySearch {
         setting: settings.onnxruntime.clone(),
         ort_dylib_path: settings.ort_dylib_path.clone(),
-        executable_dir: std::env::current_exe().ok().and_then(|executable| executable.parent().map(Path::to_owned)),
+        executable_dir: std::env::current_exe()
+            .ok()
+            .and_then(|executable| executable.parent().map(Path::to_owned)),
         cache_dir: settings.cache_dir.clone(),
     }
 }
@@ -112,22 +153,36 @@ pub fn library_search(settings: &Settings) -> LibrarySearch {
 fn runtime_loader(settings: &Settings) -> RuntimeLoader {
     let search = library_search(settings);
     let telemetry = settings.ort_disable_telemetry.clone();
-    Arc::new(move || -> Result<Runtime, RuntimeError> { Runtime::load(&search, telemetry.as_deref()) })
+    Arc::new(move || -> Result<Runtime, RuntimeError> {
+        Runtime::load(&search, telemetry.as_deref())
+    })
 }
 
 /// Training runs as processes of this executable, over the same storage and configuration.
 fn local_trainer(settings: &Settings) -> anyhow::Result<LocalTrainer> {
     let StorageSetting::Directory(root) = &settings.storage;
-    let absolute = |path: &Path| std::path::absolute(path).with_context(|| format!("{} has no absolute path", path.display()));
+    let absolute = |path: &Path| {
+        std::path::absolute(path)
+            .with_context(|| format!("{} has no absolute path", path.display()))
+    };
     let root = absolute(root)?;
     let environment = BTreeMap::from([
-        ("SLUICE_STORAGE".to_owned(), StorageSetting::Directory(root.clone()).to_value()),
-        ("SLUICE_CONFIG".to_owned(), absolute(&settings.config_file)?.display().to_string()),
+        (
+            "SLUICE_STORAGE".to_owned(),
+            StorageSetting::Directory(root.clone()).to_value(),
+        ),
+        (
+            "SLUICE_CONFIG".to_owned(),
+            absolute(&settings.config_file)?.display().to_string(),
+        ),
     ]);
     Ok(LocalTrainer {
         executable: std::env::current_exe().context("this executable cannot be found")?,
         environment,
-        logs: root.parent().map_or_else(|| PathBuf::from("."), Path::to_owned).join("logs"),
+        logs: root
+            .parent()
+            .map_or_else(|| PathBuf::from("."), Path::to_owned)
+            .join("logs"),
     })
 }
 
@@ -135,7 +190,11 @@ fn local_trainer(settings: &Settings) -> anyhow::Result<LocalTrainer> {
 #[must_use]
 pub fn code_version() -> CodeVersion {
     static DIGEST: OnceCell<Digest> = OnceCell::new();
-    let read = || std::env::current_exe().and_then(std::fs::read).map(|bytes| Digest::of(&bytes));
+    let read = || {
+        std::env::current_exe()
+            .and_then(std::fs::read)
+            .map(|bytes| Digest::of(&bytes))
+    };
     CodeVersion {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // An executable that was replaced while it runs cannot be read any more: the digest of nothing says so.

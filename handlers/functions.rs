@@ -21,20 +21,50 @@ pub struct Manifest {
 
 /// Every function's folder.
 pub const MANIFESTS: [Manifest; 6] = [
-    Manifest { name: "predict", function_json: include_str!("predict/function.json") },
-    Manifest { name: "feedback", function_json: include_str!("feedback/function.json") },
-    Manifest { name: "ingest", function_json: include_str!("ingest/function.json") },
-    Manifest { name: "retrain", function_json: include_str!("retrain/function.json") },
-    Manifest { name: "monitor", function_json: include_str!("monitor/function.json") },
-    Manifest { name: "reconcile", function_json: include_str!("reconcile/function.json") },
+    Manifest {
+        name: "predict",
+        function_json: include_str!("predict/function.json"),
+    },
+    Manifest {
+        name: "feedback",
+        function_json: include_str!("feedback/function.json"),
+    },
+    Manifest {
+        name: "ingest",
+        function_json: include_str!("ingest/function.json"),
+    },
+    Manifest {
+        name: "retrain",
+        function_json: include_str!("retrain/function.json"),
+    },
+    Manifest {
+        name: "monitor",
+        function_json: include_str!("monitor/function.json"),
+    },
+    Manifest {
+        name: "reconcile",
+        function_json: include_str!("reconcile/function.json"),
+    },
 ];
 
 /// Every function with its code.
 pub fn app(context: &Arc<Context>) -> App {
     // The HTTP functions take every method, so that a wrong one gets an answer that says so and not the host's bare 404.
     App::new()
-        .http_with_state("predict", Methods::Any, "/api/predict", context.clone(), predict::handle)
-        .http_with_state("feedback", Methods::Any, "/api/feedback", context.clone(), feedback::handle)
+        .http_with_state(
+            "predict",
+            Methods::Any,
+            "/api/predict",
+            context.clone(),
+            predict::handle,
+        )
+        .http_with_state(
+            "feedback",
+            Methods::Any,
+            "/api/feedback",
+            context.clone(),
+            feedback::handle,
+        )
         .blob("ingest", with(context, ingest::handle))
         .timer("retrain", with(context, retrain::handle))
         .timer("monitor", with(context, monitor::handle))
@@ -42,7 +72,10 @@ pub fn app(context: &Arc<Context>) -> App {
 }
 
 /// Hands the context to a handler.
-fn with<E, F, H>(context: &Arc<Context>, handler: H) -> impl Fn(E, InvocationContext) -> F + Send + Sync + use<E, F, H>
+fn with<E, F, H>(
+    context: &Arc<Context>,
+    handler: H,
+) -> impl Fn(E, InvocationContext) -> F + Send + Sync + use<E, F, H>
 where
     H: Fn(Arc<Context>, E) -> F + Send + Sync,
 {

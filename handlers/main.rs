@@ -9,10 +9,19 @@ fn main() -> ExitCode {
     if std::env::var("ORT_DISABLE_TELEMETRY").as_deref() != Ok("1") {
         match std::env::current_exe() {
             Ok(executable) => {
-                let error = Command::new(executable).args(std::env::args_os().skip(1)).env("ORT_DISABLE_TELEMETRY", "1").exec();
-                return sluice::fatal(&format!("cannot start again with ORT_DISABLE_TELEMETRY=1: {error}; set it in the environment"));
+                let error = Command::new(executable)
+                    .args(std::env::args_os().skip(1))
+                    .env("ORT_DISABLE_TELEMETRY", "1")
+                    .exec();
+                return sluice::fatal(&format!(
+                    "cannot start again with ORT_DISABLE_TELEMETRY=1: {error}; set it in the environment"
+                ));
             }
-            Err(error) => return sluice::fatal(&format!("cannot find this executable ({error}); set ORT_DISABLE_TELEMETRY=1")),
+            Err(error) => {
+                return sluice::fatal(&format!(
+                    "cannot find this executable ({error}); set ORT_DISABLE_TELEMETRY=1"
+                ));
+            }
         }
     }
     sluice::run()

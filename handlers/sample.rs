@@ -53,9 +53,66 @@ const OTHER: [&str; 16] = [
     "Happy birthday @user, see you at the {building}!",
 ];
 
-const STREETS: [&str; 6] = ["Main Street", "Route 9", "Mill Road", "Harbour Lane", "5th Avenue", "the bridge"];
-const BUILDINGS: [&str; 6] = ["library", "high school", "town hall", "stadium", "church", "community centre"];
-const ITEMS: [&str; 8] = ["blankets", "coffee", "water", "pizza", "batteries", "ice cream", "food", "clothes"];
+const STREETS: [&str; 6] = [
+    "Main Street",
+    "Route 9",
+    "Mill Road",
+    "Harbour Lane",
+    "5th Avenue",
+    "the bridge",
+];
+const BUILDINGS: [&str; 6] = [
+    "library",
+    "high school",
+    "town hall",
+    "stadium",
+    "church",
+    "community centre",
+];
+const ITEMS: [&str; 8] = [
+    "blankets",
+    "coffee",
+    "water",
+    "pizza",
+    "batteries",
+    "ice cream",
+    "food",
+    "clothes",
+];
+
+/// What people put in front of a message and behind it: they make two messages of one template differ.
+const OPENINGS: [&str; 14] = [
+    "",
+    "",
+    "",
+    "OK so ",
+    "Update: ",
+    "Just heard: ",
+    "Hey @user ",
+    "Wow. ",
+    "Again: ",
+    "Seriously, ",
+    "My cousin says: ",
+    "FYI ",
+    "Good morning! ",
+    "Right now: ",
+];
+const CLOSINGS: [&str; 14] = [
+    "",
+    "",
+    "",
+    " http://URL",
+    " @user @user",
+    " ...",
+    " What a day.",
+    " Thanks!",
+    " Anyone else?",
+    " Take care",
+    " I cannot believe it",
+    " More at {hour}",
+    " (heard it at the {building})",
+    " See you on {street}",
+];
 
 /// How many labels in a thousand are wrong, as people's labels are: confidence has something to be honest about.
 const WRONG_LABELS_PER_1000: u32 = 30;
@@ -64,7 +121,8 @@ const WRONG_LABELS_PER_1000: u32 = 30;
 #[must_use]
 pub(crate) fn messages_csv(seed: u64, rows: usize, until: Timestamp) -> String {
     let mut random = StdRng::seed_from_u64(seed);
-    let step = SignedDuration::from_hours(4 * 7 * 24) / i32::try_from(rows.max(1)).unwrap_or(i32::MAX);
+    let step =
+        SignedDuration::from_hours(4 * 7 * 24) / i32::try_from(rows.max(1)).unwrap_or(i32::MAX);
     let mut csv = COLUMNS.join(",");
     csv.push('\n');
     let mut at = until - SignedDuration::from_hours(4 * 7 * 24);
@@ -72,25 +130,48 @@ pub(crate) fn messages_csv(seed: u64, rows: usize, until: Timestamp) -> String {
         at += step;
         let (event, hazard, place) = EVENTS[row * EVENTS.len() / rows];
         let about = random.random_ratio(9, 20);
-        let text = fill(if about { &ABOUT } else { &OTHER }, hazard, place, &mut random);
+        let text = fill(
+            if about { &ABOUT } else { &OTHER },
+            hazard,
+            place,
+            &mut random,
+        );
         let label = about != random.random_ratio(WRONG_LABELS_PER_1000, 1000);
         // Writing to a String cannot fail.
-        let _ = writeln!(csv, "{at:.3},synthetic-{seed}-{row},{event},{},\"{text}\"", u8::from(label));
+        let _ = writeln!(
+            csv,
+            "{at:.3},synthetic-{seed}-{row},{event},{},\"{text}\"",
+            u8::from(label)
+        );
     }
     csv
 }
 
 fn fill(templates: &[&str], hazard: &str, place: &str, random: &mut StdRng) -> String {
-    let pick = |list: &[&'static str], random: &mut StdRng| list.choose(random).copied().unwrap_or_default();
+    let pick = |list: &[&'static str], random: &mut StdRng| {
+        list.choose(random).copied().unwrap_or_default()
+    };
     let template = templates.choose(random).copied().unwrap_or_default();
-    template
+    let message = format!(
+        "{}{template}{}",
+        pick(&OPENINGS, random),
+        pick(&CLOSINGS, random)
+    );
+    message
         .replace("{hazard}", hazard)
         .replace("{place}", place)
         .replace("{street}", pick(&STREETS, random))
         .replace("{building}", pick(&BUILDINGS, random))
         .replace("{item}", pick(&ITEMS, random))
         .replace("{number}", &random.random_range(2..9_000).to_string())
-        .replace("{hour}", &format!("{}:{:02}", random.random_range(1..12), random.random_range(0..60)))
+        .replace(
+            "{hour}",
+            &format!(
+                "{}:{:02}",
+                random.random_range(1..12),
+                random.random_range(0..60)
+            ),
+        )
         .replace("{tag}", &format!("{}{hazard}", place.replace(' ', "")))
 }
 
@@ -105,6 +186,9 @@ mod tests {
         assert_eq!(csv, messages_csv(7, 300, until));
         assert_ne!(csv, messages_csv(8, 300, until));
         assert_eq!(csv.lines().count(), 301);
-        assert!(csv.lines().skip(1).all(|line| line.contains(",synthetic_")), "every row says that it is synthetic");
+        assert!(
+            csv.lines().skip(1).all(|line| line.contains(",synthetic_")),
+            "every row says that it is synthetic"
+        );
     }
 }

@@ -27,17 +27,30 @@ pub async fn read_json(request: Request, max_bytes: usize) -> Result<JsonBody, A
         )
         .about("body")
     };
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let length = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > max_bytes) {
         return Err(too_large());
     }
-    let bytes = collect(body, max_bytes).await.map_err(|refused| match refused {
-        Refused::TooLarge => too_large(),
-        Refused::Broken => ApiError::invalid("broken_body", "body", "the body ended before its announced length"),
-    })?;
+    let bytes = collect(body, max_bytes)
+        .await
+        .map_err(|refused| match refused {
+            Refused::TooLarge => too_large(),
+            Refused::Broken => ApiError::invalid(
+                "broken_body",
+                "body",
+                "the body ended before its announced length",
+            ),
+        })?;
     if let Err(error) = std::str::from_utf8(&bytes) {
         let at = error.valid_up_to();
-        return Err(ApiError::invalid("invalid_utf8", "body", format!("the body is not valid UTF-8 at byte {at}")));
+        return Err(ApiError::invalid(
+            "invalid_utf8",
+            "body",
+            format!("the body is not valid UTF-8 at byte {at}"),
+        ));
     }
     Ok(JsonBody(bytes))
 }
@@ -48,10 +61,16 @@ enum Refused {
 }
 
 async fn collect(body: Body, max_bytes: usize) -> Result<Bytes, Refused> {
-    axum::body::to_bytes(body, max_bytes).await.map_err(|error| {
-        let source: Option<&dyn std::error::Error> = std::error::Error::source(&error);
-        if source.is_some_and(|source| source.to_string().contains("length limit")) { Refused::TooLarge } else { Refused::Broken }
-    })
+    axum::body::to_bytes(body, max_bytes)
+        .await
+        .map_err(|error| {
+            let source: Option<&dyn std::error::Error> = std::error::Error::source(&error);
+            if source.is_some_and(|source| source.to_string().contains("length limit")) {
+                Refused::TooLarge
+            } else {
+                Refused::Broken
+            }
+        })
 }
 
 fn check_method(method: &Method) -> Result<(), ApiError> {
@@ -59,11 +78,19 @@ fn check_method(method: &Method) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = format!("expected POST, got {method}");
-    Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).about("method"))
+    Err(ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        message,
+    )
+    .about("method"))
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
@@ -88,7 +115,11 @@ impl JsonBody {
 
     fn explain<'a, T: Deserialize<'a>>(&'a self, error: &serde_json::Error) -> ApiError {
         if !error.is_data() {
-            return ApiError::invalid("invalid_json", "body", format!("the body is not JSON: {error}"));
+            return ApiError::invalid(
+                "invalid_json",
+                "body",
+                format!("the body is not JSON: {error}"),
+            );
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&self.0);
         let field = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {

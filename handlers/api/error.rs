@@ -27,11 +27,23 @@ struct Body {
 impl ApiError {
     /// An error with a status, a stable code and a sentence.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, body: Body { code, message: message.into(), field: None }, retry_after_seconds: None }
+        Self {
+            status,
+            body: Body {
+                code,
+                message: message.into(),
+                field: None,
+            },
+            retry_after_seconds: None,
+        }
     }
 
     /// 400 about a field of the request.
-    pub fn invalid(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn invalid(
+        code: &'static str,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message).about(field)
     }
 
@@ -69,10 +81,14 @@ impl IntoResponse for ApiError {
         }
         let mut response = (self.status, Json(Envelope { error: self.body })).into_response();
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("POST"));
         }
         if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

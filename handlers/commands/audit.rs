@@ -39,24 +39,32 @@ impl AuditCommand {
             Self::Verify => {
                 let chains = registry.audit_log().verify(&[]).await?;
                 let documents = registry.verify_documents().await?;
-                let verified =
-                    Verified { whole: chains.is_whole() && documents.is_whole(), lines: chains.lines(), chains, documents };
-                if json {
-                    output::json(&verified)?;
+                let verified = Verified {
+                    whole: chains.is_whole() && documents.is_whole(),
+                    lines: chains.lines(),
+                    chains,
+                    documents,
+                };
+                output::result(json, &verified, || describe_verified(&verified))?;
+                Ok(if verified.whole {
+                    ExitCode::SUCCESS
                 } else {
-                    output::line(describe_verified(&verified));
-                }
-                Ok(if verified.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+                    ExitCode::FAILURE
+                })
             }
             Self::Trace { id } => {
-                let id = if id.contains('.') { id } else { format!("{id}.0") };
-                let trace = registry.trace(&id.parse()?).await?;
-                if json {
-                    output::json(&trace)?;
+                let id = if id.contains('.') {
+                    id
                 } else {
-                    output::line(describe_trace(&trace));
-                }
-                Ok(if trace.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+                    format!("{id}.0")
+                };
+                let trace = registry.trace(&id.parse()?).await?;
+                output::result(json, &trace, || describe_trace(&trace))?;
+                Ok(if trace.is_whole() {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                })
             }
         }
     }
@@ -65,19 +73,32 @@ impl AuditCommand {
 fn describe_verified(verified: &Verified) -> String {
     let mut lines = Vec::new();
     match verified.chains.first_broken() {
-        None => lines.push(format!("{} lines in {} audit streams: every chain holds", verified.lines, verified.chains.streams.len())),
+        None => lines.push(format!(
+            "{} lines in {} audit streams: every chain holds",
+            verified.lines,
+            verified.chains.streams.len()
+        )),
         Some((stream, broken)) => {
-            lines.push(format!("audit stream {stream} is broken at line {} of audit/{}: {}", broken.line, broken.blob, broken.damage));
+            lines.push(format!(
+                "audit stream {stream} is broken at line {} of audit/{}: {}",
+                broken.line, broken.blob, broken.damage
+            ));
         }
     }
     let documents = &verified.documents;
     if documents.is_whole() {
-        lines.push(format!("{} documents: each is as its line says", documents.documents));
+        lines.push(format!(
+            "{} documents: each is as its line says",
+            documents.documents
+        ));
     }
     for (what, names) in [
         ("changed since its line was written", &documents.changed),
         ("gone, though a line speaks of it", &documents.missing),
-        ("without a line (sluice reconcile writes it)", &documents.unrecorded),
+        (
+            "without a line (sluice reconcile writes it)",
+            &documents.unrecorded,
+        ),
         ("cannot be read", &documents.unreadable),
     ] {
         lines.extend(names.iter().map(|name| format!("{name}: {what}")));
@@ -97,7 +118,11 @@ fn describe_trace(trace: &Trace) -> String {
         let at = step.at.map(|at| format!("  {at:.0}")).unwrap_or_default();
         lines.push(format!("{mark}  {}{at}", step.title));
         lines.extend(step.digest.map(|digest| format!("             {digest}")));
-        lines.extend(step.path.as_ref().map(|path| format!("             {path}")));
+        lines.extend(
+            step.path
+                .as_ref()
+                .map(|path| format!("             {path}")),
+        );
         if let StepStatus::Missing { detail } | StepStatus::Different { detail } = &step.status {
             lines.push(format!("             {detail}"));
         }

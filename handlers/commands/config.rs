@@ -19,7 +19,12 @@ struct Checked<'a> {
 }
 
 impl Check {
-    pub(super) fn run(&self, settings: &Settings, config: &ModelConfig, json: bool) -> anyhow::Result<()> {
+    pub(super) fn run(
+        &self,
+        settings: &Settings,
+        config: &ModelConfig,
+        json: bool,
+    ) -> anyhow::Result<()> {
         let checked = Checked {
             model: &config.name,
             dataset: &config.dataset,

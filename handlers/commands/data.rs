@@ -24,21 +24,38 @@ impl Ingest {
     pub(super) async fn run(self, context: &Context, json: bool) -> anyhow::Result<()> {
         let name = upload(context, &self.file, self.name.as_deref()).await?;
         let outcome = context.lifecycle.ingest_upload(&name).await?;
-        if json { output::json(&outcome) } else { Ok(output::line(crate::ingest::describe(&name, &outcome))) }
+        output::result(json, &outcome, || crate::ingest::describe(&name, &outcome))
     }
 }
 
 /// Copies a local file into the incoming container; says its name there. The same name with other bytes is replaced.
-pub(super) async fn upload(context: &Context, file: &std::path::Path, name: Option<&str>) -> anyhow::Result<String> {
+pub(super) async fn upload(
+    context: &Context,
+    file: &std::path::Path,
+    name: Option<&str>,
+) -> anyhow::Result<String> {
     let own = file.file_name().and_then(|name| name.to_str());
-    let name = name.or(own).with_context(|| format!("{} has no file name; give one with --as", file.display()))?;
+    let name = name
+        .or(own)
+        .with_context(|| format!("{} has no file name; give one with --as", file.display()))?;
     let name = format!("{}/{name}", context.config.dataset);
-    anyhow::ensure!(file.is_file(), "{} is not a file that can be read", file.display());
-    match context.store.create_from_file(Container::Incoming, &name, file).await {
+    anyhow::ensure!(
+        file.is_file(),
+        "{} is not a file that can be read",
+        file.display()
+    );
+    match context
+        .store
+        .create_from_file(Container::Incoming, &name, file)
+        .await
+    {
         Ok(_) => Ok(name),
         Err(StorageError::AlreadyExists { .. }) => {
             context.store.delete(Container::Incoming, &name).await?;
-            context.store.create_from_file(Container::Incoming, &name, file).await?;
+            context
+                .store
+                .create_from_file(Container::Incoming, &name, file)
+                .await?;
             Ok(name)
         }
         Err(error) => Err(error.into()),

@@ -14,7 +14,13 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Serves until the process is told to stop.
 pub(super) async fn run(settings: Settings, config: ModelConfig) -> anyhow::Result<()> {
-    let port = port_from(|name| if name == azure_functions::wire::PORT_VARIABLE { settings.handler_port.clone() } else { None })?;
+    let port = port_from(|name| {
+        if name == azure_functions::wire::PORT_VARIABLE {
+            settings.handler_port.clone()
+        } else {
+            None
+        }
+    })?;
     let server = Server::bind(port)?;
     let stop = shutdown_signal()?;
     let context = Context::open(settings, config, &writer_name())?;
@@ -23,7 +29,10 @@ pub(super) async fn run(settings: Settings, config: ModelConfig) -> anyhow::Resu
     context.predictor.follow();
     let predictor = Arc::clone(&context.predictor);
     let served = server.run(router, stop, DRAIN_DEADLINE).await;
-    if !matches!(tokio::time::timeout(FLUSH_DEADLINE, predictor.close()).await, Ok(true)) {
+    if !matches!(
+        tokio::time::timeout(FLUSH_DEADLINE, predictor.close()).await,
+        Ok(true)
+    ) {
         tracing::warn!("the end of the prediction log could not be written");
     }
     Ok(served?)

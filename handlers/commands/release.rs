@@ -3,7 +3,9 @@
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use sluice_registry::{Abort, Approval, Challenger, ChallengerMode, Digest, ModelCard, ModelRef, Proposal, Release};
+use sluice_registry::{
+    Abort, Approval, Challenger, ChallengerMode, Digest, ModelCard, ModelRef, Proposal, Release,
+};
 
 use super::output;
 use crate::context::Context;
@@ -114,21 +116,40 @@ impl ReleaseCommand {
         match self {
             Self::Propose(who) => {
                 let card = find(context, &who.model).await?;
-                let proposal = context.lifecycle.propose(&card, &context.actor(who.by)).await?;
-                report(json, &proposal, || format!("model version {} is proposed: it waits for approval", card.version))
+                let proposal = context
+                    .lifecycle
+                    .propose(&card, &context.actor(who.by))
+                    .await?;
+                output::result(json, &proposal, || {
+                    format!(
+                        "model version {} is proposed: it waits for approval",
+                        card.version
+                    )
+                })
             }
             Self::Approve(approve) => approve.run(context, json).await,
             Self::Promote(step) => {
                 let card = find(context, &step.who.model).await?;
-                let change = context.lifecycle.promote(&card, &context.actor(step.who.by), &step.reason).await?;
-                report(json, &change.release, || promoted(&change.release, change.changed))
+                let change = context
+                    .lifecycle
+                    .promote(&card, &context.actor(step.who.by), &step.reason)
+                    .await?;
+                output::result(json, &change.release, || {
+                    promoted(&change.release, change.changed)
+                })
             }
             Self::Rollback(back) => {
-                let change = releases.rollback(None, &context.actor(back.by), &back.reason).await?;
-                report(json, &change.release, || promoted(&change.release, change.changed))
+                let change = releases
+                    .rollback(None, &context.actor(back.by), &back.reason)
+                    .await?;
+                output::result(json, &change.release, || {
+                    promoted(&change.release, change.changed)
+                })
             }
             Self::Abort(back) => {
-                let Some(release) = releases.newest().await? else { bail!("nothing was released yet: there is nothing to abort") };
+                let Some(release) = releases.newest().await? else {
+                    bail!("nothing was released yet: there is nothing to abort")
+                };
                 let abort = Abort {
                     release: release.number,
                     reason: back.reason,
@@ -136,9 +157,15 @@ impl ReleaseCommand {
                     requested_at: context.clock.now(),
                 };
                 let abort = releases.abort(abort).await?;
-                report(json, &abort, || match &release.previous {
-                    Some(previous) => format!("release {} is aborted: model version {} answers again", abort.release, previous.version),
-                    None => format!("release {} is aborted; there was no champion before it, so it goes on answering", abort.release),
+                output::result(json, &abort, || match &release.previous {
+                    Some(previous) => format!(
+                        "release {} is aborted: model version {} answers again",
+                        abort.release, previous.version
+                    ),
+                    None => format!(
+                        "release {} is aborted; there was no champion before it, so it goes on answering",
+                        abort.release
+                    ),
                 })
             }
             Self::Challenger(set) => {
@@ -146,12 +173,20 @@ impl ReleaseCommand {
                     None => None,
                     Some(model) => Some(Challenger {
                         model: find(context, model).await?.model_ref(),
-                        mode: if set.mode == "canary" { ChallengerMode::Canary } else { ChallengerMode::Shadow },
+                        mode: if set.mode == "canary" {
+                            ChallengerMode::Canary
+                        } else {
+                            ChallengerMode::Shadow
+                        },
                         weight: set.weight,
                     }),
                 };
-                let change = releases.set_challenger(challenger, &context.actor(set.by), &set.reason).await?;
-                report(json, &change.release, || promoted(&change.release, change.changed))
+                let change = releases
+                    .set_challenger(challenger, &context.actor(set.by), &set.reason)
+                    .await?;
+                output::result(json, &change.release, || {
+                    promoted(&change.release, change.changed)
+                })
             }
             Self::Status => status(context, json).await,
         }
@@ -169,19 +204,25 @@ impl Approve {
             approved_at: context.clock.now(),
             comment: self.comment,
         };
-        let approval = context.lifecycle.registry().releases().approve(approval).await?;
+        let approval = context
+            .lifecycle
+            .registry()
+            .releases()
+            .approve(approval)
+            .await?;
         if !self.promote {
-            return report(json, &approval, || {
-                format!("model version {0} is approved by {by}; let it answer: sluice release promote {0}", card.version)
+            return output::result(json, &approval, || {
+                format!(
+                    "model version {0} is approved by {by}; let it answer: sluice release promote {0}",
+                    card.version
+                )
             });
         }
         let change = context.lifecycle.promote(&card, &by, "promote").await?;
-        report(json, &change.release, || promoted(&change.release, change.changed))
+        output::result(json, &change.release, || {
+            promoted(&change.release, change.changed)
+        })
     }
-}
-
-fn report(json: bool, value: &impl Serialize, sentence: impl FnOnce() -> String) -> anyhow::Result<()> {
-    if json { output::json(value) } else { Ok(output::line(sentence())) }
 }
 
 fn promoted(release: &Release, changed: bool) -> String {
@@ -194,7 +235,10 @@ fn promoted(release: &Release, changed: bool) -> String {
             champion.digest.short()
         )
     } else {
-        format!("release {} is in force already: model version {} answers; nothing changed", release.number, champion.version)
+        format!(
+            "release {} is in force already: model version {} answers; nothing changed",
+            release.number, champion.version
+        )
     }
 }
 
@@ -204,8 +248,13 @@ pub(super) async fn find(context: &Context, model: &str) -> anyhow::Result<Model
     if let Ok(version) = model.parse::<u64>() {
         return Ok(models.card(&context.config.name, version).await?);
     }
-    let digest: Digest = model.parse().with_context(|| format!("{model:?} names no model: give a version (3) or a digest (sha256:…)"))?;
-    models.find_by_digest(digest).await?.with_context(|| format!("there is no model with digest {digest}: see sluice status"))
+    let digest: Digest = model.parse().with_context(|| {
+        format!("{model:?} names no model: give a version (3) or a digest (sha256:…)")
+    })?;
+    models
+        .find_by_digest(digest)
+        .await?
+        .with_context(|| format!("there is no model with digest {digest}: see sluice status"))
 }
 
 async fn status(context: &Context, json: bool) -> anyhow::Result<()> {
@@ -213,8 +262,16 @@ async fn status(context: &Context, json: bool) -> anyhow::Result<()> {
     let serving = registry.releases().serving().await?;
     let newest = registry.releases().newest().await?;
     let mut waiting = Vec::new();
-    let champion = newest.as_ref().map_or(0, |release| release.champion.version);
-    for card in registry.models().list(&context.config.name).await?.into_iter().filter(|card| card.version > champion) {
+    let champion = newest
+        .as_ref()
+        .map_or(0, |release| release.champion.version);
+    for card in registry
+        .models()
+        .list(&context.config.name)
+        .await?
+        .into_iter()
+        .filter(|card| card.version > champion)
+    {
         let model = card.model_ref();
         waiting.push(Waiting {
             proposal: registry.releases().proposal(&model).await?,
@@ -229,7 +286,7 @@ async fn status(context: &Context, json: bool) -> anyhow::Result<()> {
         aborted: serving.and_then(|serving| serving.aborted),
         waiting,
     };
-    report(json, &status, || describe(&status))
+    output::result(json, &status, || describe(&status))
 }
 
 fn describe(status: &ReleaseStatus) -> String {
@@ -245,11 +302,17 @@ fn describe(status: &ReleaseStatus) -> String {
                 release.approval.approved_at
             ));
             if let Some(abort) = &status.aborted {
-                lines.push(format!("  aborted by {}: {}", abort.requested_by, abort.reason));
+                lines.push(format!(
+                    "  aborted by {}: {}",
+                    abort.requested_by, abort.reason
+                ));
             }
             if let Some(challenger) = &release.challenger {
                 let mode = format!("{:?}", challenger.mode).to_lowercase();
-                lines.push(format!("  challenger: model version {} ({mode}, {})", challenger.model.version, challenger.weight));
+                lines.push(format!(
+                    "  challenger: model version {} ({mode}, {})",
+                    challenger.model.version, challenger.weight
+                ));
             }
         }
         _ => lines.push("nothing is released yet".to_owned()),

@@ -39,8 +39,11 @@ pub(super) struct Replay {
 }
 
 fn parse_duration(text: &str) -> Result<SignedDuration, String> {
-    let span: Span = text.parse().map_err(|_| "expected a duration as 6h, 90m or 2d".to_owned())?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())
+    let span: Span = text
+        .parse()
+        .map_err(|_| "expected a duration as 6h, 90m or 2d".to_owned())?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|error| error.to_string())
 }
 
 /// The rows of one ISO week.
@@ -51,8 +54,17 @@ struct Week {
 }
 
 impl Replay {
-    pub(super) async fn run(self, settings: Settings, config: ModelConfig, json: bool) -> anyhow::Result<()> {
-        anyhow::ensure!((0.0..=1.0).contains(&self.labels), "--labels: expected a share from 0 to 1, got {}", self.labels);
+    pub(super) async fn run(
+        self,
+        settings: Settings,
+        config: ModelConfig,
+        json: bool,
+    ) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&self.labels),
+            "--labels: expected a share from 0 to 1, got {}",
+            self.labels
+        );
         let (rows, refused) = train::read_rows(&self.file, &config)?;
         let weeks = weeks(rows)?;
         anyhow::ensure!(
@@ -64,22 +76,42 @@ impl Replay {
         );
         let (warm_up, weeks) = weeks.split_at(self.warm_up);
 
-        let simulate = async |name: &'static str, weekly: bool, early: Option<EarlyLabels>| -> anyhow::Result<Vec<WeekResult>> {
-            let mut simulation = Simulation::start(name, &settings, &config, warm_up, weekly, early).await?;
+        let simulate = async |name: &'static str,
+                              weekly: bool,
+                              early: Option<EarlyLabels>|
+               -> anyhow::Result<Vec<WeekResult>> {
+            let mut simulation =
+                Simulation::start(name, &settings, &config, warm_up, weekly, early).await?;
             let mut results = Vec::new();
             for week in weeks {
-                say(json, &format!("{name}: week {} ({} rows)", week.name, week.rows.len()));
+                say(
+                    json,
+                    &format!("{name}: week {} ({} rows)", week.name, week.rows.len()),
+                );
                 results.push(simulation.live(week).await?);
             }
             Ok(results)
         };
         let stale = simulate("stale", false, None).await?;
         let weekly = simulate("weekly", true, None).await?;
-        let labels = EarlyLabels { share: self.labels, delay: self.label_delay, seed: config.training.seed };
+        let labels = EarlyLabels {
+            share: self.labels,
+            delay: self.label_delay,
+            seed: config.training.seed,
+        };
         let early = simulate("early", true, Some(labels)).await?;
 
-        let result = ReplayResult::new(&config, self.labels, self.label_delay, refused, &stale, &weekly, &early);
-        std::fs::write(&self.plot, result.plot()?).with_context(|| format!("{} cannot be written", self.plot.display()))?;
+        let result = ReplayResult::new(
+            &config,
+            self.labels,
+            self.label_delay,
+            refused,
+            &stale,
+            &weekly,
+            &early,
+        );
+        std::fs::write(&self.plot, result.plot()?)
+            .with_context(|| format!("{} cannot be written", self.plot.display()))?;
         if json {
             return output::json(&result);
         }
@@ -100,7 +132,10 @@ fn say(json: bool, text: &str) {
 /// Rows by ISO week, in order of time.
 fn weeks(mut rows: Vec<Row>) -> anyhow::Result<Vec<Week>> {
     let without_time = rows.iter().filter(|row| row.time.is_none()).count();
-    anyhow::ensure!(without_time == 0, "{without_time} rows have no time: a replay needs a column with role = \"time\"");
+    anyhow::ensure!(
+        without_time == 0,
+        "{without_time} rows have no time: a replay needs a column with role = \"time\""
+    );
     rows.sort_by_key(|row| row.time);
     let mut weeks: Vec<Week> = Vec::new();
     for row in rows {
@@ -112,8 +147,15 @@ fn weeks(mut rows: Vec<Row>) -> anyhow::Result<Vec<Week>> {
             Some(week) if week.name == name => week.rows.push(row),
             _ => {
                 let days_left = 8 - i64::from(iso.weekday().to_monday_one_offset());
-                let monday = date.checked_add(Span::new().days(days_left))?.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp();
-                weeks.push(Week { name, end: monday, rows: vec![row] });
+                let monday = date
+                    .checked_add(Span::new().days(days_left))?
+                    .to_zoned(jiff::tz::TimeZone::UTC)?
+                    .timestamp();
+                weeks.push(Week {
+                    name,
+                    end: monday,
+                    rows: vec![row],
+                });
             }
         }
     }
@@ -126,13 +168,29 @@ mod tests {
 
     #[test]
     fn a_week_ends_on_the_monday_after() {
-        let row = |time: &str| Row { id: None, time: time.parse().ok(), slice: None, label: 0, text: String::new() };
-        let weeks = weeks(vec![row("2013-02-04T00:00:00Z"), row("2013-02-03T23:59:59Z"), row("2013-01-28T00:00:00Z")]).unwrap();
-        let found: Vec<(&str, usize, String)> =
-            weeks.iter().map(|week| (week.name.as_str(), week.rows.len(), week.end.to_string())).collect();
-        assert_eq!(found, [
-            ("2013-W05", 2, "2013-02-04T00:00:00Z".to_owned()),
-            ("2013-W06", 1, "2013-02-11T00:00:00Z".to_owned())
-        ]);
+        let row = |time: &str| Row {
+            id: None,
+            time: time.parse().ok(),
+            slice: None,
+            label: 0,
+            text: String::new(),
+        };
+        let weeks = weeks(vec![
+            row("2013-02-04T00:00:00Z"),
+            row("2013-02-03T23:59:59Z"),
+            row("2013-01-28T00:00:00Z"),
+        ])
+        .unwrap();
+        let found: Vec<(&str, usize, String)> = weeks
+            .iter()
+            .map(|week| (week.name.as_str(), week.rows.len(), week.end.to_string()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("2013-W05", 2, "2013-02-04T00:00:00Z".to_owned()),
+                ("2013-W06", 1, "2013-02-11T00:00:00Z".to_owned())
+            ]
+        );
     }
 }

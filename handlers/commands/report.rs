@@ -12,7 +12,7 @@ pub(super) struct ReportNow {}
 impl ReportNow {
     pub(super) async fn run(&self, context: &Context, json: bool) -> anyhow::Result<()> {
         let monitored = context.lifecycle.monitor().await?;
-        if json { output::json(&monitored) } else { Ok(output::line(monitored.describe())) }
+        output::result(json, &monitored, || monitored.describe())
     }
 }
 
@@ -26,7 +26,9 @@ impl ReconcileNow {
         if json {
             return output::json(&reconciled);
         }
-        crate::reconcile::describe(&reconciled).into_iter().for_each(output::line);
+        crate::reconcile::describe(&reconciled)
+            .into_iter()
+            .for_each(output::line);
         Ok(())
     }
 }

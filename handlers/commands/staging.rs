@@ -18,9 +18,14 @@ pub(super) fn stage(folder: &Path, config_file: &Path) -> anyhow::Result<PathBuf
     for manifest in MANIFESTS {
         let function = folder.join(manifest.name);
         fs::create_dir_all(&function).with_context(cannot)?;
-        write(&function.join("function.json"), manifest.function_json.as_bytes()).with_context(cannot)?;
+        write(
+            &function.join("function.json"),
+            manifest.function_json.as_bytes(),
+        )
+        .with_context(cannot)?;
     }
-    let config = fs::read(config_file).with_context(|| format!("{} cannot be read", config_file.display()))?;
+    let config = fs::read(config_file)
+        .with_context(|| format!("{} cannot be read", config_file.display()))?;
     write(&folder.join("sluice.toml"), &config).with_context(cannot)?;
     let executable = folder.join("sluice");
     place_executable(&executable).with_context(cannot)?;
@@ -65,7 +70,10 @@ mod tests {
         fs::write(&config, "# b").unwrap();
         stage(&app, &config).unwrap();
         assert_eq!(fs::read_to_string(app.join("sluice.toml")).unwrap(), "# b");
-        assert_eq!(fs::read_to_string(app.join("predict/function.json")).unwrap(), MANIFESTS[0].function_json);
+        assert_eq!(
+            fs::read_to_string(app.join("predict/function.json")).unwrap(),
+            MANIFESTS[0].function_json
+        );
         assert!(app.join("sluice").is_file());
     }
 }

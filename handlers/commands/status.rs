@@ -38,19 +38,34 @@ impl Status {
             return output::json(&found);
         }
         match &found.dataset {
-            Some(dataset) => output::line(format!("dataset {}: version {}, {} rows", dataset.dataset, dataset.version, dataset.rows)),
-            None => output::line(format!("dataset {0}: no version yet; put a file into incoming/{0}/", context.config.dataset)),
+            Some(dataset) => output::line(format!(
+                "dataset {}: version {}, {} rows",
+                dataset.dataset, dataset.version, dataset.rows
+            )),
+            None => output::line(format!(
+                "dataset {0}: no version yet; put a file into incoming/{0}/",
+                context.config.dataset
+            )),
         }
         if !found.runs.is_empty() {
             let rows: Vec<Vec<String>> = found.runs.iter().map(run_row).collect();
-            output::line(format!("\n{}", output::table(&["run", "started", "dataset", "why", "state"], &rows)));
+            output::line(format!(
+                "\n{}",
+                output::table(&["run", "started", "dataset", "why", "state"], &rows)
+            ));
         }
         if !found.models.is_empty() {
             let rows: Vec<Vec<String>> = found.models.iter().map(model_row).collect();
-            output::line(format!("\n{}", output::table(&["model", "digest", "dataset", "macro F1", "gate"], &rows)));
+            output::line(format!(
+                "\n{}",
+                output::table(&["model", "digest", "dataset", "macro F1", "gate"], &rows)
+            ));
         }
         output::line(match &found.release {
-            Some(release) => format!("\nrelease {}: model version {} answers", release.number, release.champion.version),
+            Some(release) => format!(
+                "\nrelease {}: model version {} answers",
+                release.number, release.champion.version
+            ),
             None => "\nnothing is released yet: see sluice release status".to_owned(),
         });
         Ok(())
@@ -62,7 +77,9 @@ fn run_row(run: &Run) -> Vec<String> {
         RunState::Created => "recorded".to_owned(),
         RunState::Submitted { .. } => "going".to_owned(),
         RunState::Succeeded { model_version, .. } => format!("made model version {model_version}"),
-        RunState::Failed { reason, .. } => format!("failed: {}", reason.lines().next().unwrap_or_default()),
+        RunState::Failed { reason, .. } => {
+            format!("failed: {}", reason.lines().next().unwrap_or_default())
+        }
     };
     vec![
         run.id.clone(),
@@ -78,7 +95,14 @@ fn model_row(card: &ModelCard) -> Vec<String> {
         card.version.to_string(),
         card.file.digest.short(),
         card.dataset.version.to_string(),
-        card.evaluation.metrics.get("macro_f1").map_or_else(|| "–".to_owned(), |value| format!("{value:.4}")),
-        if card.gate.passed { "passed".to_owned() } else { "failed".to_owned() },
+        card.evaluation
+            .metrics
+            .get("macro_f1")
+            .map_or_else(|| "–".to_owned(), |value| format!("{value:.4}")),
+        if card.gate.passed {
+            "passed".to_owned()
+        } else {
+            "failed".to_owned()
+        },
     ]
 }

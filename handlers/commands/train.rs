@@ -67,17 +67,22 @@ struct ModelWritten {
 }
 
 impl Train {
-    pub(super) async fn run(self, settings: Settings, config: ModelConfig, json: bool) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(
+        self,
+        settings: Settings,
+        config: ModelConfig,
+        json: bool,
+    ) -> anyhow::Result<ExitCode> {
         if let Some(id) = &self.run {
             return carry_out(settings, config, id).await;
         }
-        anyhow::ensure!((0.01..=0.9).contains(&self.test), "--test: expected a share from 0.01 to 0.9, got {}", self.test);
+        anyhow::ensure!(
+            (0.01..=0.9).contains(&self.test),
+            "--test: expected a share from 0.01 to 0.9, got {}",
+            self.test
+        );
         let trained = tokio::task::spawn_blocking(move || self.train_on_file(&config)).await??;
-        if json {
-            output::json(&trained)?;
-        } else {
-            output::line(describe(&trained));
-        }
+        output::result(json, &trained, || describe(&trained))?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -89,7 +94,12 @@ impl Train {
         }
         let mut data = TrainingData::new(config.schema.label_names());
         for row in &rows {
-            data.push(side(&row.text, config.split.seed, self.test), row.text.as_str(), row.label, row.slice.as_deref())?;
+            data.push(
+                side(&row.text, config.split.seed, self.test),
+                row.text.as_str(),
+                row.label,
+                row.slice.as_deref(),
+            )?;
         }
 
         let bars = Bars::new();
@@ -103,8 +113,13 @@ impl Train {
             None => None,
             Some(file) => {
                 let bytes = to_onnx(&fitted.model)?;
-                std::fs::write(&file, &bytes).with_context(|| format!("{} cannot be written", file.display()))?;
-                Some(ModelWritten { file, digest: Digest::of(&bytes), size_bytes: bytes.len() as u64 })
+                std::fs::write(&file, &bytes)
+                    .with_context(|| format!("{} cannot be written", file.display()))?;
+                Some(ModelWritten {
+                    file,
+                    digest: Digest::of(&bytes),
+                    size_bytes: bytes.len() as u64,
+                })
             }
         };
         let calibration = fitted.calibration.summary();
@@ -114,7 +129,12 @@ impl Train {
             train_rows: data.train().len(),
             test_rows: data.test().len(),
             seconds,
-            regularisation: fitted.summary.parameters.get("regularisation").copied().unwrap_or_default(),
+            regularisation: fitted
+                .summary
+                .parameters
+                .get("regularisation")
+                .copied()
+                .unwrap_or_default(),
             accuracy: evaluation.metric(sluice_training::Metric::Accuracy, None),
             macro_f1: evaluation.metric(sluice_training::Metric::MacroF1, None),
             brier_before: calibration.brier_before,
@@ -129,23 +149,43 @@ impl Train {
 /// All rows of a labelled file, and how many could not be read.
 pub(super) fn read_rows(file: &Path, config: &ModelConfig) -> anyhow::Result<(Vec<Row>, u64)> {
     let input = File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let spool = tempfile::tempdir()?;
     let (mut rows, mut refused) = (Vec::new(), 0);
-    for row in RowReader::open(&name, input, &config.schema, &config.checks, jiff::Timestamp::now(), spool.path())? {
+    for row in RowReader::open(
+        &name,
+        input,
+        &config.schema,
+        &config.checks,
+        jiff::Timestamp::now(),
+        spool.path(),
+    )? {
         match row {
             Ok(row) => rows.push(row.row),
             Err(sluice_dataset::RowReadError::Row(_)) => refused += 1,
-            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} cannot be read", file.display()));
+            }
         }
     }
-    anyhow::ensure!(!rows.is_empty(), "{} has no row that can be read ({refused} were refused)", file.display());
+    anyhow::ensure!(
+        !rows.is_empty(),
+        "{} has no row that can be read ({refused} were refused)",
+        file.display()
+    );
     Ok((rows, refused))
 }
 
 /// The side of a text: `test` of them to the test rows, a tenth of the others to the calibration rows, by content.
 fn side(text: &str, seed: u64, test: f64) -> Split {
-    let rule = sluice_registry::SplitRule { seed, calibration: (1.0 - test) * 0.1, test };
+    let rule = sluice_registry::SplitRule {
+        seed,
+        calibration: (1.0 - test) * 0.1,
+        test,
+    };
     sluice_dataset::split_of(content_hash(text), &rule)
 }
 
@@ -153,7 +193,11 @@ fn side(text: &str, seed: u64, test: f64) -> Split {
 fn write_split(folder: &Path, rows: &[Row], config: &ModelConfig, test: f64) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let writer = |name: &str| -> anyhow::Result<UploadWriter<File>> {
-        Ok(UploadWriter::new(File::create(folder.join(name))?, Format::Csv, &config.schema)?)
+        Ok(UploadWriter::new(
+            File::create(folder.join(name))?,
+            Format::Csv,
+            &config.schema,
+        )?)
     };
     let (mut train, mut held_out) = (writer("train.csv")?, writer("test.csv")?);
     for row in rows {
@@ -186,7 +230,12 @@ fn describe(trained: &Trained) -> String {
         trained.ece_after,
     );
     if let Some(model) = &trained.model {
-        text.push_str(&format!("\n{}: {} bytes, {}", model.file.display(), model.size_bytes, model.digest));
+        text.push_str(&format!(
+            "\n{}: {} bytes, {}",
+            model.file.display(),
+            model.size_bytes,
+            model.digest
+        ));
     }
     text
 }
@@ -194,7 +243,11 @@ fn describe(trained: &Trained) -> String {
 /// The training job: exit code 0 with a model, 1 without; the run's result says why.
 async fn carry_out(settings: Settings, config: ModelConfig, id: &str) -> anyhow::Result<ExitCode> {
     let context = Context::open(settings, config, &format!("job-{id}"))?;
-    let job = TrainingJob { runtime: context.runtime().await?, code: code_version(), progress: Arc::new(Bars::new()) };
+    let job = TrainingJob {
+        runtime: context.runtime().await?,
+        code: code_version(),
+        progress: Arc::new(Bars::new()),
+    };
     match context.lifecycle.train_run(id, &job).await? {
         JobResult::Succeeded { model_version } => {
             output::line(format!("run {id} made model version {model_version}"));
@@ -214,6 +267,6 @@ pub(super) struct Retrain {}
 impl Retrain {
     pub(super) async fn run(&self, context: &Context, json: bool) -> anyhow::Result<()> {
         let outcome = context.lifecycle.start_training(RunTrigger::Manual).await?;
-        if json { output::json(&outcome) } else { Ok(output::line(crate::retrain::describe(&outcome))) }
+        output::result(json, &outcome, || crate::retrain::describe(&outcome))
     }
 }

@@ -49,7 +49,11 @@ pub(super) struct Up {
 }
 
 impl Up {
-    pub(super) async fn run(self, settings: Settings, config: ModelConfig) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(
+        self,
+        settings: Settings,
+        config: ModelConfig,
+    ) -> anyhow::Result<ExitCode> {
         let stop = shutdown_signal()?;
         let StorageSetting::Directory(data_root) = settings.storage.clone();
         let context = Context::open(settings, config, "up")?;
@@ -76,7 +80,9 @@ impl Up {
 
     async fn start_host(&self, context: &Context, data_root: &Path) -> anyhow::Result<RunningHost> {
         let data_root = std::path::absolute(data_root)?;
-        let home = data_root.parent().map_or_else(|| data_root.clone(), Path::to_owned);
+        let home = data_root
+            .parent()
+            .map_or_else(|| data_root.clone(), Path::to_owned);
         let app_root = home.join("app");
         staging::stage(&app_root, &context.settings.config_file)?;
 
@@ -84,7 +90,11 @@ impl Up {
         options.environment = std::env::vars_os().collect();
         options.settings = app_settings(&context.config, &data_root);
         options.port = self.port.unwrap_or_else(usual_or_free_port);
-        options.keys = if self.keys { KeyPolicy::Required } else { KeyPolicy::Off };
+        options.keys = if self.keys {
+            KeyPolicy::Required
+        } else {
+            KeyPolicy::Off
+        };
         options.start_timers = !self.no_timers;
         let verbose = self.verbose;
         let host = Host::start(options, move |event| host_log::print(&event, verbose)).await?;
@@ -100,18 +110,40 @@ impl Up {
             return Ok(());
         }
         let datasets = context.lifecycle.registry().datasets();
-        if self.empty || datasets.current(&context.config.dataset).await?.is_some() || has_uploads(context).await? {
+        if self.empty
+            || datasets.current(&context.config.dataset).await?.is_some()
+            || has_uploads(context).await?
+        {
             return Ok(());
         }
-        let own_columns = sample::COLUMNS.iter().all(|name| context.config.schema.columns.iter().any(|column| column.name == *name));
+        let own_columns = sample::COLUMNS.iter().all(|name| {
+            context
+                .config
+                .schema
+                .columns
+                .iter()
+                .any(|column| column.name == *name)
+        });
         if !own_columns {
-            let columns: Vec<&str> = context.config.schema.columns.iter().map(|column| column.name.as_str()).collect();
-            output::line(format!("no data yet: put a file with the columns {} into the incoming folder\n", columns.join(", ")));
+            let columns: Vec<&str> = context
+                .config
+                .schema
+                .columns
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect();
+            output::line(format!(
+                "no data yet: put a file with the columns {} into the incoming folder\n",
+                columns.join(", ")
+            ));
             return Ok(());
         }
         let name = format!("{}/sample.csv", context.config.dataset);
         let csv = sample::messages_csv(1, SAMPLE_ROWS, context.clock.now());
-        context.store.create(Container::Incoming, &name, csv.into()).await?;
+        context
+            .store
+            .create(Container::Incoming, &name, csv.into())
+            .await?;
         output::line(format!(
             "no data yet: {SAMPLE_ROWS} synthetic sample messages are put into incoming/{name}.\n\
              They are made by a few templates and only show how the loop turns; your own rows: sluice up --import FILE\n"
@@ -122,7 +154,10 @@ impl Up {
 
 async fn has_uploads(context: &Context) -> anyhow::Result<bool> {
     use futures::StreamExt as _;
-    let mut uploads = context.store.list(Container::Incoming, &format!("{}/", context.config.dataset)).await?;
+    let mut uploads = context
+        .store
+        .list(Container::Incoming, &format!("{}/", context.config.dataset))
+        .await?;
     Ok(uploads.next().await.is_some())
 }
 
@@ -130,7 +165,10 @@ fn app_settings(config: &ModelConfig, data_root: &Path) -> BTreeMap<String, Stri
     let setting = |name: &str, value: String| (name.to_owned(), value);
     BTreeMap::from([
         setting("FUNCTIONS_WORKER_RUNTIME", "custom".into()),
-        setting("SLUICE_STORAGE", StorageSetting::Directory(data_root.to_owned()).to_value()),
+        setting(
+            "SLUICE_STORAGE",
+            StorageSetting::Directory(data_root.to_owned()).to_value(),
+        ),
         setting("RETRAIN_SCHEDULE", config.schedules.retrain.clone()),
         setting("MONITOR_SCHEDULE", config.schedules.monitor.clone()),
         setting("RECONCILE_SCHEDULE", config.schedules.reconcile.clone()),
@@ -139,7 +177,11 @@ fn app_settings(config: &ModelConfig, data_root: &Path) -> BTreeMap<String, Stri
 
 /// The usual port when nobody has it, else a free one.
 fn usual_or_free_port() -> u16 {
-    if TcpListener::bind((Ipv4Addr::LOCALHOST, USUAL_PORT)).is_ok() { USUAL_PORT } else { 0 }
+    if TcpListener::bind((Ipv4Addr::LOCALHOST, USUAL_PORT)).is_ok() {
+        USUAL_PORT
+    } else {
+        0
+    }
 }
 
 fn introduce(context: &Context, host: &RunningHost, data_root: &Path) {
@@ -172,19 +214,28 @@ async fn watch_training(context: &Context, host: &RunningHost) -> std::convert::
     let mut announced = None;
     loop {
         if let Err(error) = look(context, host, &mut announced).await {
-            tracing::debug!(error = crate::chain(error.as_ref()), "the training run cannot be looked at");
+            tracing::debug!(
+                error = crate::chain(error.as_ref()),
+                "the training run cannot be looked at"
+            );
         }
         tokio::time::sleep(WATCH_INTERVAL).await;
     }
 }
 
-async fn look(context: &Context, host: &RunningHost, announced: &mut Option<u64>) -> anyhow::Result<()> {
+async fn look(
+    context: &Context,
+    host: &RunningHost,
+    announced: &mut Option<u64>,
+) -> anyhow::Result<()> {
     let registry = context.lifecycle.registry();
     if let Some(run) = registry.runs().active(&context.config.name).await?
         && matches!(run.state, RunState::Submitted { .. })
         && context.lifecycle.has_ended(&run).await?
     {
-        host.invoke_timer("reconcile").await.context("reconcile failed")?;
+        host.invoke_timer("reconcile")
+            .await
+            .context("reconcile failed")?;
     }
     let status = registry.releases().status().await?;
     if let Some(candidate) = status.candidates.first()
@@ -199,7 +250,10 @@ async fn look(context: &Context, host: &RunningHost, announced: &mut Option<u64>
 fn announce(context: &Context, host: &RunningHost, proposal: &Proposal) {
     let version = proposal.model.version;
     let StorageSetting::Directory(root) = &context.settings.storage;
-    let evidence = root.join(format!("models/{}/{version:06}/evidence.md", proposal.model.name));
+    let evidence = root.join(format!(
+        "models/{}/{version:06}/evidence.md",
+        proposal.model.name
+    ));
     let url = host.url();
     output::line(format!(
         "\nmodel version {version} passed its gate and waits for a person. Read the evidence, approve, predict, send the truth back:\n\n  \
@@ -211,14 +265,25 @@ fn announce(context: &Context, host: &RunningHost, proposal: &Proposal) {
          {sluice} audit trace ID\n",
         evidence = evidence.display(),
         sluice = command_line(context),
-        label = context.config.schema.positive_label.as_ref().unwrap_or(&context.config.schema.labels[0].name),
+        label = context
+            .config
+            .schema
+            .positive_label
+            .as_ref()
+            .unwrap_or(&context.config.schema.labels[0].name),
     ));
 }
 
 /// How a person calls this executable for the same data.
 fn command_line(context: &Context) -> String {
-    let executable = std::env::args().next().unwrap_or_else(|| "sluice".to_owned());
+    let executable = std::env::args()
+        .next()
+        .unwrap_or_else(|| "sluice".to_owned());
     let StorageSetting::Directory(root) = &context.settings.storage;
-    let data = if root == Path::new(".sluice/data") { String::new() } else { format!(" --data {}", root.display()) };
+    let data = if root == Path::new(".sluice/data") {
+        String::new()
+    } else {
+        format!(" --data {}", root.display())
+    };
     format!("{executable}{data}")
 }

@@ -30,13 +30,24 @@ impl fmt::Display for ConfigError {
             write!(f, ": {}", self.key)?;
         }
         // One line, whatever a parser put into its message.
-        write!(f, ": {}", self.problem.split_whitespace().collect::<Vec<_>>().join(" "))
+        write!(
+            f,
+            ": {}",
+            self.problem
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        )
     }
 }
 
 /// The line, from 1, on which a byte offset lies.
 pub(super) fn line_of_offset(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    text.as_bytes()[..offset.min(text.len())]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
 }
 
 /// The line on which a dotted key is written, or the nearest parent of it that is written.
@@ -45,7 +56,9 @@ pub(super) fn line_of_key(text: &str, key: &str) -> Option<usize> {
     let mut table = table.get_ref();
     let mut line = None;
     for segment in key.split('.') {
-        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == segment) else { break };
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == segment) else {
+            break;
+        };
         line = Some(line_of_offset(text, name.span().start));
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,

@@ -57,7 +57,11 @@ pub struct Schedules {
 
 impl Default for Schedules {
     fn default() -> Self {
-        Self { retrain: "0 0 3 * * 1".into(), monitor: "0 0 * * * *".into(), reconcile: "0 */5 * * * *".into() }
+        Self {
+            retrain: "0 0 3 * * 1".into(),
+            monitor: "0 0 * * * *".into(),
+            reconcile: "0 */5 * * * *".into(),
+        }
     }
 }
 
@@ -130,7 +134,11 @@ struct SplitSection {
 
 impl Default for SplitSection {
     fn default() -> Self {
-        Self { seed: 1, calibration: 0.1, test: 0.1 }
+        Self {
+            seed: 1,
+            calibration: 0.1,
+            test: 0.1,
+        }
     }
 }
 
@@ -163,7 +171,8 @@ impl ModelConfig {
             key,
             problem: error.message().to_owned(),
         };
-        let deserializer = toml::Deserializer::parse(text).map_err(|error| syntax(&error, String::new()))?;
+        let deserializer =
+            toml::Deserializer::parse(text).map_err(|error| syntax(&error, String::new()))?;
         let parsed: File = serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let key = error.path().to_string();
             syntax(error.inner(), if key == "." { String::new() } else { key })
@@ -182,9 +191,17 @@ impl File {
         let Task::TextClassification = self.model.task;
         check_name("model.name", &self.model.name)?;
         check_name("data.dataset", &self.data.dataset)?;
-        let schema = schema(self.data.columns, self.data.labels, self.data.positive_label)?;
+        let schema = schema(
+            self.data.columns,
+            self.data.labels,
+            self.data.positive_label,
+        )?;
         let split = self.data.split;
-        let split = SplitRule { seed: split.seed, calibration: split.calibration, test: split.test };
+        let split = SplitRule {
+            seed: split.seed,
+            calibration: split.calibration,
+            test: split.test,
+        };
         check_split(&split)?;
         under("data.checks", self.data.checks.validate())?;
         under("training", self.training.validate())?;
@@ -220,8 +237,14 @@ impl File {
 }
 
 /// Puts a section's name in front of the first of its faults.
-fn under<K: std::fmt::Display>(section: &str, checked: Result<(), Vec<(K, String)>>) -> Result<(), Problem> {
-    match checked.err().and_then(|problems| problems.into_iter().next()) {
+fn under<K: std::fmt::Display>(
+    section: &str,
+    checked: Result<(), Vec<(K, String)>>,
+) -> Result<(), Problem> {
+    match checked
+        .err()
+        .and_then(|problems| problems.into_iter().next())
+    {
         Some((key, problem)) => Err((format!("{section}.{key}"), problem)),
         None => Ok(()),
     }
@@ -230,7 +253,10 @@ fn under<K: std::fmt::Display>(section: &str, checked: Result<(), Vec<(K, String
 fn check_name(key: &str, name: &str) -> Result<(), Problem> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > 63 || !name.chars().all(allowed) {
-        return Err((key.to_owned(), format!("expected 1 to 63 lower-case letters, digits or hyphens, got {name:?}")));
+        return Err((
+            key.to_owned(),
+            format!("expected 1 to 63 lower-case letters, digits or hyphens, got {name:?}"),
+        ));
     }
     Ok(())
 }
@@ -240,7 +266,10 @@ fn check_split(split: &SplitRule) -> Result<(), Problem> {
         if (0.01..=0.4).contains(&share) {
             Ok(())
         } else {
-            Err((format!("data.split.{key}"), format!("expected a share from 0.01 to 0.4, got {share}")))
+            Err((
+                format!("data.split.{key}"),
+                format!("expected a share from 0.01 to 0.4, got {share}"),
+            ))
         }
     };
     share("calibration", split.calibration)?;
@@ -254,42 +283,95 @@ fn schema(
 ) -> Result<Schema, Problem> {
     let columns: Vec<Column> = columns
         .into_iter()
-        .map(|(name, column)| Column { name, kind: column.kind, role: column.role, required: column.required })
+        .map(|(name, column)| Column {
+            name,
+            kind: column.kind,
+            role: column.role,
+            required: column.required,
+        })
         .collect();
     for (role, name, types, least) in [
         (Role::Input, "input", &[ColumnType::Text][..], 1),
-        (Role::Label, "label", &[ColumnType::Category, ColumnType::Text, ColumnType::Integer], 1),
-        (Role::Id, "id", &[ColumnType::Text, ColumnType::Category, ColumnType::Integer], 0),
+        (
+            Role::Label,
+            "label",
+            &[ColumnType::Category, ColumnType::Text, ColumnType::Integer],
+            1,
+        ),
+        (
+            Role::Id,
+            "id",
+            &[ColumnType::Text, ColumnType::Category, ColumnType::Integer],
+            0,
+        ),
         (Role::Time, "time", &[ColumnType::Timestamp], 0),
-        (Role::Slice, "slice", &[ColumnType::Category, ColumnType::Text], 0),
+        (
+            Role::Slice,
+            "slice",
+            &[ColumnType::Category, ColumnType::Text],
+            0,
+        ),
     ] {
-        let with_role: Vec<&Column> = columns.iter().filter(|column| column.role == Some(role)).collect();
+        let with_role: Vec<&Column> = columns
+            .iter()
+            .filter(|column| column.role == Some(role))
+            .collect();
         if with_role.len() < least || with_role.len() > 1 {
-            let number = if least == 1 { "exactly one column" } else { "at most one column" };
-            return Err(("data.columns".into(), format!("expected {number} with role = \"{name}\", got {}", with_role.len())));
+            let number = if least == 1 {
+                "exactly one column"
+            } else {
+                "at most one column"
+            };
+            return Err((
+                "data.columns".into(),
+                format!(
+                    "expected {number} with role = \"{name}\", got {}",
+                    with_role.len()
+                ),
+            ));
         }
-        if let Some(column) = with_role.iter().find(|column| !types.contains(&column.kind)) {
-            let types: Vec<String> = types.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect();
+        if let Some(column) = with_role
+            .iter()
+            .find(|column| !types.contains(&column.kind))
+        {
+            let types: Vec<String> = types
+                .iter()
+                .map(|kind| format!("{kind:?}").to_lowercase())
+                .collect();
             return Err((
                 format!("data.columns.{}.type", column.name),
                 format!("expected {} for the {name} column", types.join(" or ")),
             ));
         }
-        if let Some(column) = with_role.iter().find(|column| !column.required && least == 1) {
-            return Err((format!("data.columns.{}.required", column.name), format!("expected true for the {name} column")));
+        if let Some(column) = with_role
+            .iter()
+            .find(|column| !column.required && least == 1)
+        {
+            return Err((
+                format!("data.columns.{}.required", column.name),
+                format!("expected true for the {name} column"),
+            ));
         }
     }
 
     if labels.len() < 2 {
-        return Err(("data.labels".into(), format!("expected two labels or more, got {}", labels.len())));
+        return Err((
+            "data.labels".into(),
+            format!("expected two labels or more, got {}", labels.len()),
+        ));
     }
     let mut spellings = BTreeSet::new();
     for (name, aliases) in &labels {
         for spelling in std::iter::once(name).chain(aliases) {
-            if spelling.trim() != spelling || spelling.is_empty() || !spellings.insert(spelling.clone()) {
+            if spelling.trim() != spelling
+                || spelling.is_empty()
+                || !spellings.insert(spelling.clone())
+            {
                 return Err((
                     format!("data.labels.{name}"),
-                    format!("expected spellings that are not empty, have no space around and stand once; {spelling:?} is not"),
+                    format!(
+                        "expected spellings that are not empty, have no space around and stand once; {spelling:?} is not"
+                    ),
                 ));
             }
         }
@@ -298,10 +380,20 @@ fn schema(
         && !labels.contains_key(positive)
     {
         let names: Vec<&str> = labels.keys().map(String::as_str).collect();
-        return Err(("data.positive_label".into(), format!("expected one of {}, got {positive:?}", names.join(", "))));
+        return Err((
+            "data.positive_label".into(),
+            format!("expected one of {}, got {positive:?}", names.join(", ")),
+        ));
     }
-    let labels = labels.into_iter().map(|(name, aliases)| Label { name, aliases }).collect();
-    Ok(Schema { columns, labels, positive_label })
+    let labels = labels
+        .into_iter()
+        .map(|(name, aliases)| Label { name, aliases })
+        .collect();
+    Ok(Schema {
+        columns,
+        labels,
+        positive_label,
+    })
 }
 
 #[cfg(test)]
@@ -311,7 +403,9 @@ mod tests {
     const SHIPPED: &str = include_str!("../../sluice.toml");
 
     fn fault(text: &str) -> String {
-        ModelConfig::parse(text, Path::new("sluice.toml")).unwrap_err().to_string()
+        ModelConfig::parse(text, Path::new("sluice.toml"))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -323,35 +417,63 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_file_line_and_key() {
-        let line = SHIPPED.lines().position(|line| line.starts_with("dataset =")).unwrap() + 1;
+        let line = SHIPPED
+            .lines()
+            .position(|line| line.starts_with("dataset ="))
+            .unwrap()
+            + 1;
         let fault = fault(&SHIPPED.replace("dataset =", "datset ="));
-        assert!(fault.starts_with(&format!("sluice.toml:{line}: data")), "{fault}");
-        assert!(fault.contains("unknown field `datset`, expected one of `dataset`"), "{fault}");
+        assert!(
+            fault.starts_with(&format!("sluice.toml:{line}: data")),
+            "{fault}"
+        );
+        assert!(
+            fault.contains("unknown field `datset`, expected one of `dataset`"),
+            "{fault}"
+        );
         assert_eq!(fault.lines().count(), 1);
     }
 
     #[test]
     fn a_bad_schedule_says_what_a_schedule_is() {
         let fault = fault(&SHIPPED.replace("\"0 0 3 * * 1\"", "\"0 0 3 * * 9\""));
-        assert!(fault.contains(": schedules.retrain: expected six NCrontab fields"), "{fault}");
+        assert!(
+            fault.contains(": schedules.retrain: expected six NCrontab fields"),
+            "{fault}"
+        );
     }
 
     #[test]
     fn a_share_out_of_range_says_the_range() {
         let fault = fault(&SHIPPED.replace("test = 0.1", "test = 1.5"));
-        assert!(fault.ends_with(": data.split.test: expected a share from 0.01 to 0.4, got 1.5"), "{fault}");
+        assert!(
+            fault.ends_with(": data.split.test: expected a share from 0.01 to 0.4, got 1.5"),
+            "{fault}"
+        );
     }
 
     #[test]
     fn a_wrong_type_names_the_key() {
         let fault = fault(&SHIPPED.replace("max_inputs = 10000", "max_inputs = \"many\""));
-        assert!(fault.contains("predict.max_inputs: invalid type: string \"many\""), "{fault}");
+        assert!(
+            fault.contains("predict.max_inputs: invalid type: string \"many\""),
+            "{fault}"
+        );
     }
 
     #[test]
     fn roles_and_labels_are_checked() {
-        assert!(fault(&SHIPPED.replace("role = \"slice\"", "role = \"input\"")).contains("data.columns"));
-        assert!(fault(&SHIPPED.replace("positive_label = \"disaster\"", "positive_label = \"x\"")).contains("expected one of other, disaster"));
-        assert!(fault(&SHIPPED.replace("other = [\"0\"]", "other = [\"1\"]")).contains("data.labels.disaster"));
+        assert!(
+            fault(&SHIPPED.replace("role = \"slice\"", "role = \"input\""))
+                .contains("data.columns")
+        );
+        assert!(
+            fault(&SHIPPED.replace("positive_label = \"disaster\"", "positive_label = \"x\""))
+                .contains("expected one of other, disaster")
+        );
+        assert!(
+            fault(&SHIPPED.replace("other = [\"0\"]", "other = [\"1\"]"))
+                .contains("data.labels.disaster")
+        );
     }
 }

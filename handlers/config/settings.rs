@@ -69,29 +69,47 @@ impl Settings {
     /// Names the variable that cannot be used.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let invalid =
-            |key: &str, problem: String| ConfigError { file: "environment".into(), line: None, key: key.to_owned(), problem };
+        let invalid = |key: &str, problem: String| ConfigError {
+            file: "environment".into(),
+            line: None,
+            key: key.to_owned(),
+            problem,
+        };
 
         let storage = get("SLUICE_STORAGE").unwrap_or_else(|| "directory:.sluice/data".to_owned());
-        let storage = StorageSetting::parse(&storage).map_err(|problem| invalid("SLUICE_STORAGE", problem))?;
+        let storage = StorageSetting::parse(&storage)
+            .map_err(|problem| invalid("SLUICE_STORAGE", problem))?;
         let format = match get("SLUICE_LOG_FORMAT").as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
-            Some(other) => return Err(invalid("SLUICE_LOG_FORMAT", format!("expected text or json, got {other:?}"))),
+            Some(other) => {
+                return Err(invalid(
+                    "SLUICE_LOG_FORMAT",
+                    format!("expected text or json, got {other:?}"),
+                ));
+            }
         };
         let config_file = get("SLUICE_CONFIG").map(PathBuf::from).unwrap_or_else(|| {
-            get("FUNCTIONS_APP_ROOT_PATH").map(PathBuf::from).unwrap_or_default().join("sluice.toml")
+            get("FUNCTIONS_APP_ROOT_PATH")
+                .map(PathBuf::from)
+                .unwrap_or_default()
+                .join("sluice.toml")
         });
 
         Ok(Self {
             storage,
             config_file,
-            log: LogSettings { filter: get("SLUICE_LOG").unwrap_or_else(|| "info".to_owned()), format },
+            log: LogSettings {
+                filter: get("SLUICE_LOG").unwrap_or_else(|| "info".to_owned()),
+                format,
+            },
             handler_port: get("FUNCTIONS_CUSTOMHANDLER_PORT"),
             onnxruntime: get("SLUICE_ONNXRUNTIME").map(PathBuf::from),
             ort_dylib_path: get("ORT_DYLIB_PATH").map(PathBuf::from),
             ort_disable_telemetry: get("ORT_DISABLE_TELEMETRY"),
-            cache_dir: get("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache"))),
+            cache_dir: get("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache"))),
             user: get("USER"),
         })
     }
@@ -104,13 +122,20 @@ mod tests {
     #[test]
     fn defaults_need_no_environment() {
         let settings = Settings::read(|_| None).unwrap();
-        assert_eq!(settings.storage, StorageSetting::Directory(".sluice/data".into()));
+        assert_eq!(
+            settings.storage,
+            StorageSetting::Directory(".sluice/data".into())
+        );
         assert_eq!(settings.config_file, PathBuf::from("sluice.toml"));
     }
 
     #[test]
     fn an_unknown_storage_names_the_variable_and_the_form() {
-        let error = Settings::read(|name| (name == "SLUICE_STORAGE").then(|| "s3://x".to_owned())).unwrap_err();
-        assert_eq!(error.to_string(), "environment: SLUICE_STORAGE: expected directory:PATH, got \"s3://x\"");
+        let error = Settings::read(|name| (name == "SLUICE_STORAGE").then(|| "s3://x".to_owned()))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "environment: SLUICE_STORAGE: expected directory:PATH, got \"s3://x\""
+        );
     }
 }

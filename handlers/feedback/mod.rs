@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use sluice_serving::Feedback;
 
@@ -54,30 +54,86 @@ pub(crate) async fn handle(State(context): State<Arc<Context>>, request: Request
 async fn take(context: &Context, request: Request) -> Result<Response, ApiError> {
     let body = read_json(request, context.config.predict.max_body_bytes).await?;
     let (items, many) = items(body.parse()?)?;
-    let taken = context.predictor.take_feedback(&items, &context.label_names).await.map_err(|(index, error)| {
-        let field = |name: &str| if many { format!("feedback[{index}].{name}") } else { name.to_owned() };
-        let is_label = matches!(error, sluice_serving::ServingError::UnknownLabel { .. });
-        serving_error(&error).about(field(if is_label { "label" } else { "id" }))
-    })?;
-    let feedback: Vec<Accepted> = taken.into_iter().map(|record| Accepted { id: record.id, label: record.label }).collect();
-    Ok(Json(FeedbackResponse { accepted: feedback.len(), feedback }).into_response())
+    let taken = context
+        .predictor
+        .take_feedback(&items, &context.label_names)
+        .await
+        .map_err(|(index, error)| {
+            let field = |name: &str| {
+                if many {
+                    format!("feedback[{index}].{name}")
+                } else {
+                    name.to_owned()
+                }
+            };
+            let is_label = matches!(error, sluice_serving::ServingError::UnknownLabel { .. });
+            serving_error(&error).about(field(if is_label { "label" } else { "id" }))
+        })?;
+    let feedback: Vec<Accepted> = taken
+        .into_iter()
+        .map(|record| Accepted {
+            id: record.id,
+            label: record.label,
+        })
+        .collect();
+    Ok(Json(FeedbackResponse {
+        accepted: feedback.len(),
+        feedback,
+    })
+    .into_response())
 }
 
 fn items(request: FeedbackRequest) -> Result<(Vec<Feedback>, bool), ApiError> {
-    let shape = |field: &str, message: &str| Err(ApiError::invalid("invalid_request", field, message));
+    let shape =
+        |field: &str, message: &str| Err(ApiError::invalid("invalid_request", field, message));
     match request {
-        FeedbackRequest { id: Some(id), label: Some(label), feedback: None } => Ok((vec![Feedback { id, label }], false)),
-        FeedbackRequest { id: None, label: None, feedback: Some(items) } if items.is_empty() => {
+        FeedbackRequest {
+            id: Some(id),
+            label: Some(label),
+            feedback: None,
+        } => Ok((vec![Feedback { id, label }], false)),
+        FeedbackRequest {
+            id: None,
+            label: None,
+            feedback: Some(items),
+        } if items.is_empty() => {
             shape("feedback", "expected at least one label, got an empty list")
         }
-        FeedbackRequest { id: None, label: None, feedback: Some(items) } if items.len() > MAX_LABELS => {
-            shape("feedback", "expected at most 10000 labels: send several requests")
-        }
-        FeedbackRequest { id: None, label: None, feedback: Some(items) } => {
-            Ok((items.into_iter().map(|item| Feedback { id: item.id, label: item.label }).collect(), true))
-        }
-        FeedbackRequest { id: None, feedback: None, .. } => shape("id", "missing: expected the id of a prediction"),
-        FeedbackRequest { label: None, feedback: None, .. } => shape("label", "missing: expected the true label"),
-        _ => shape("feedback", "expected either id and label, or feedback with a list of them"),
+        FeedbackRequest {
+            id: None,
+            label: None,
+            feedback: Some(items),
+        } if items.len() > MAX_LABELS => shape(
+            "feedback",
+            "expected at most 10000 labels: send several requests",
+        ),
+        FeedbackRequest {
+            id: None,
+            label: None,
+            feedback: Some(items),
+        } => Ok((
+            items
+                .into_iter()
+                .map(|item| Feedback {
+                    id: item.id,
+                    label: item.label,
+                })
+                .collect(),
+            true,
+        )),
+        FeedbackRequest {
+            id: None,
+            feedback: None,
+            ..
+        } => shape("id", "missing: expected the id of a prediction"),
+        FeedbackRequest {
+            label: None,
+            feedback: None,
+            ..
+        } => shape("label", "missing: expected the true label"),
+        _ => shape(
+            "feedback",
+            "expected either id and label, or feedback with a list of them",
+        ),
     }
 }

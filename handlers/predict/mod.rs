@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use sluice_serving::{PredictConfig, Prediction, ServingError};
@@ -75,21 +75,44 @@ async fn predict(context: &Context, request: Request) -> Result<Response, ApiErr
     let body = read_json(request, limits.max_body_bytes).await?;
     let request: PredictRequest = body.parse()?;
     check_inputs(&request.inputs, limits)?;
-    let prediction = context.predictor.predict(request.inputs).await.map_err(|error| serving_error(&error))?;
+    let prediction = context
+        .predictor
+        .predict(request.inputs)
+        .await
+        .map_err(|error| serving_error(&error))?;
     Ok(Json(response(&prediction)).into_response())
 }
 
 fn check_inputs(inputs: &[String], limits: &PredictConfig) -> Result<(), ApiError> {
     if inputs.is_empty() {
-        return Err(ApiError::invalid("no_inputs", "inputs", "expected at least one input, got an empty list"));
+        return Err(ApiError::invalid(
+            "no_inputs",
+            "inputs",
+            "expected at least one input, got an empty list",
+        ));
     }
     if inputs.len() > limits.max_inputs {
-        let message = format!("expected at most {} inputs, got {}: send several requests", limits.max_inputs, inputs.len());
+        let message = format!(
+            "expected at most {} inputs, got {}: send several requests",
+            limits.max_inputs,
+            inputs.len()
+        );
         return Err(ApiError::invalid("too_many_inputs", "inputs", message));
     }
-    if let Some(index) = inputs.iter().position(|input| input.len() > limits.max_input_bytes) {
-        let message = format!("expected at most {} bytes, got {}", limits.max_input_bytes, inputs[index].len());
-        return Err(ApiError::invalid("input_too_long", format!("inputs[{index}]"), message));
+    if let Some(index) = inputs
+        .iter()
+        .position(|input| input.len() > limits.max_input_bytes)
+    {
+        let message = format!(
+            "expected at most {} bytes, got {}",
+            limits.max_input_bytes,
+            inputs[index].len()
+        );
+        return Err(ApiError::invalid(
+            "input_too_long",
+            format!("inputs[{index}]"),
+            message,
+        ));
     }
     Ok(())
 }
@@ -101,7 +124,10 @@ fn response(prediction: &Prediction) -> PredictResponse<'_> {
             id: prediction.id.input(index as u32).to_string(),
             label: &prediction.labels[label],
             confidence,
-            scores: LabelScores { labels: &prediction.labels, scores: &scores.probabilities },
+            scores: LabelScores {
+                labels: &prediction.labels,
+                scores: &scores.probabilities,
+            },
         }
     });
     PredictResponse {
@@ -131,12 +157,21 @@ pub(crate) fn serving_error(error: &ServingError) -> ApiError {
             tracing::error!(error = message, "a request could not be answered");
             ApiError::unavailable("prediction_log_full", message)
         }
-        ServingError::UnknownPrediction { .. } => ApiError::new(StatusCode::NOT_FOUND, "unknown_prediction", message),
-        ServingError::UnknownLabel { .. } => ApiError::new(StatusCode::BAD_REQUEST, "unknown_label", message),
+        ServingError::UnknownPrediction { .. } => {
+            ApiError::new(StatusCode::NOT_FOUND, "unknown_prediction", message)
+        }
+        ServingError::UnknownLabel { .. } => {
+            ApiError::new(StatusCode::BAD_REQUEST, "unknown_label", message)
+        }
         _ => {
-            tracing::error!(error = crate::chain(error), "a request could not be answered");
-            ApiError::unavailable("temporary_failure", "something behind this function failed; try again in a few seconds")
+            tracing::error!(
+                error = crate::chain(error),
+                "a request could not be answered"
+            );
+            ApiError::unavailable(
+                "temporary_failure",
+                "something behind this function failed; try again in a few seconds",
+            )
         }
     }
 }
-

@@ -11,7 +11,11 @@ use crate::transient;
 
 /// Starts a run, or says why not. Firing twice starts one run.
 pub(crate) async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<Reply, Failure> {
-    let outcome = context.lifecycle.start_training(RunTrigger::Schedule).await.map_err(transient)?;
+    let outcome = context
+        .lifecycle
+        .start_training(RunTrigger::Schedule)
+        .await
+        .map_err(transient)?;
     Ok(Reply::new().log(describe(&outcome)))
 }
 
@@ -19,7 +23,10 @@ pub(crate) async fn handle(context: Arc<Context>, _event: TimerEvent) -> Result<
 pub(crate) fn describe(outcome: &StartOutcome) -> String {
     match outcome {
         StartOutcome::Started { run } => {
-            format!("training run {} started on dataset version {} ({} rows)", run.id, run.dataset.version, run.dataset.rows)
+            format!(
+                "training run {} started on dataset version {} ({} rows)",
+                run.id, run.dataset.version, run.dataset.rows
+            )
         }
         StartOutcome::Skipped { reason } => format!("no training run started: {reason}"),
     }

@@ -18,15 +18,28 @@ pub(super) struct WeekResult {
 
 impl WeekResult {
     pub(super) fn new(week: &str, truth: &[u32], predicted: &[u32], early_runs: u32) -> Self {
-        Self { week: week.to_owned(), truth: truth.to_vec(), predicted: predicted.to_vec(), early_runs }
+        Self {
+            week: week.to_owned(),
+            truth: truth.to_vec(),
+            predicted: predicted.to_vec(),
+            early_runs,
+        }
     }
 
     /// F1 of a label: 2 TP / (2 TP + FP + FN), 0 when there is nothing to find and nothing found.
     fn f1(&self, label: u32) -> f64 {
         let pairs = || self.truth.iter().zip(&self.predicted);
-        let hits = pairs().filter(|(truth, predicted)| **truth == label && **predicted == label).count();
-        let either = pairs().filter(|(truth, predicted)| (**truth == label) != (**predicted == label)).count();
-        if hits + either == 0 { 0.0 } else { 2.0 * hits as f64 / (2 * hits + either) as f64 }
+        let hits = pairs()
+            .filter(|(truth, predicted)| **truth == label && **predicted == label)
+            .count();
+        let either = pairs()
+            .filter(|(truth, predicted)| (**truth == label) != (**predicted == label))
+            .count();
+        if hits + either == 0 {
+            0.0
+        } else {
+            2.0 * hits as f64 / (2 * hits + either) as f64
+        }
     }
 }
 
@@ -78,7 +91,11 @@ impl ReplayResult {
     ) -> Self {
         let names = config.schema.label_names();
         // Without a positive label, the last one: the one that yes/no labels end with.
-        let positive = config.schema.positive_label.as_ref().and_then(|label| names.iter().position(|name| name == label));
+        let positive = config
+            .schema
+            .positive_label
+            .as_ref()
+            .and_then(|label| names.iter().position(|name| name == label));
         let positive = positive.unwrap_or(names.len() - 1);
         let label = positive as u32;
         let weeks: Vec<Row> = stale
@@ -88,7 +105,8 @@ impl ReplayResult {
             .map(|((stale, weekly), early)| Row {
                 week: stale.week.clone(),
                 rows: stale.truth.len(),
-                positive_share: stale.truth.iter().filter(|truth| **truth == label).count() as f64 / stale.truth.len() as f64,
+                positive_share: stale.truth.iter().filter(|truth| **truth == label).count() as f64
+                    / stale.truth.len() as f64,
                 stale_f1: stale.f1(label),
                 weekly_f1: weekly.f1(label),
                 early_f1: early.f1(label),
@@ -96,7 +114,11 @@ impl ReplayResult {
             })
             .collect();
         let mean = |f1: fn(&Row) -> f64| weeks.iter().map(f1).sum::<f64>() / weeks.len() as f64;
-        let mean_f1 = MeanF1 { stale: mean(|row| row.stale_f1), weekly: mean(|row| row.weekly_f1), early: mean(|row| row.early_f1) };
+        let mean_f1 = MeanF1 {
+            stale: mean(|row| row.stale_f1),
+            weekly: mean(|row| row.weekly_f1),
+            early: mean(|row| row.early_f1),
+        };
         Self {
             f1_of: names[positive].clone(),
             label_share,
@@ -137,7 +159,15 @@ impl ReplayResult {
             number(mean.early),
             runs.to_string(),
         ]);
-        let header = ["week", "rows", "positive", "stale F1", "weekly F1", "early F1", "early runs"];
+        let header = [
+            "week",
+            "rows",
+            "positive",
+            "stale F1",
+            "weekly F1",
+            "early F1",
+            "early runs",
+        ];
         format!(
             "F1 of {:?}. stale: never retrained. weekly: every week on all earlier weeks. early: also during the week when the\n\
              monitor asks, with {:.0} % of the labels back after {:.1} hours. Releases are approved automatically: in a replay\n\

@@ -8,7 +8,9 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sluice_dataset::{Format, Row, UploadWriter};
-use sluice_lifecycle::{CollectOutcome, IngestOutcome, JobStatus, LifecycleError, StartOutcome, Trainer, TrainingJob};
+use sluice_lifecycle::{
+    CollectOutcome, IngestOutcome, JobStatus, LifecycleError, StartOutcome, Trainer, TrainingJob,
+};
 use sluice_registry::{Approval, Clock, Run, RunTrigger, content_hash};
 use sluice_serving::{Feedback, Prediction};
 use sluice_storage::{Container, MemoryStore};
@@ -83,18 +85,46 @@ impl Simulation {
     ) -> anyhow::Result<Self> {
         let now = Arc::new(AtomicI64::new(0));
         let time = now.clone();
-        let clock = Clock::new(move || Timestamp::from_microsecond(time.load(Ordering::SeqCst)).unwrap_or_default());
+        let clock = Clock::new(move || {
+            Timestamp::from_microsecond(time.load(Ordering::SeqCst)).unwrap_or_default()
+        });
         let store = Arc::new(MemoryStore::new());
-        let context = Context::assemble(settings.clone(), config.clone(), store, clock, Arc::new(InlineTrainer), name)?;
-        let job = TrainingJob { runtime: context.runtime().await?, code: code_version(), progress: Arc::new(NoProgress) };
-        let mut simulation = Self { name, context, now, job, weekly, early, labels: VecDeque::new(), released: 0 };
+        let context = Context::assemble(
+            settings.clone(),
+            config.clone(),
+            store,
+            clock,
+            Arc::new(InlineTrainer),
+            name,
+        )?;
+        let job = TrainingJob {
+            runtime: context.runtime().await?,
+            code: code_version(),
+            progress: Arc::new(NoProgress),
+        };
+        let mut simulation = Self {
+            name,
+            context,
+            now,
+            job,
+            weekly,
+            early,
+            labels: VecDeque::new(),
+            released: 0,
+        };
         for week in warm_up {
             simulation.set_clock(week.end);
             simulation.upload(week).await?;
         }
-        let start = simulation.context.lifecycle.start_training(RunTrigger::Schedule).await?;
+        let start = simulation
+            .context
+            .lifecycle
+            .start_training(RunTrigger::Schedule)
+            .await?;
         if !simulation.finish_run(&start).await? {
-            bail!("the model of the warm-up weeks did not pass its gate: see [gate] in sluice.toml");
+            bail!(
+                "the model of the warm-up weeks did not pass its gate: see [gate] in sluice.toml"
+            );
         }
         Ok(simulation)
     }
@@ -111,19 +141,29 @@ impl Simulation {
         self.set_clock(week.end + RETRAIN_AFTER);
         if self.weekly {
             self.upload(week).await?;
-            let start = self.context.lifecycle.start_training(RunTrigger::Schedule).await?;
+            let start = self
+                .context
+                .lifecycle
+                .start_training(RunTrigger::Schedule)
+                .await?;
             self.finish_run(&start).await?;
         }
         let truth: Vec<u32> = week.rows.iter().map(|row| row.label).collect();
         Ok(WeekResult::new(&week.name, &truth, &predicted, early_runs))
     }
 
-    async fn live_by_the_hour(&mut self, week: &Week, early: EarlyLabels, predicted: &mut Vec<u32>) -> anyhow::Result<()> {
+    async fn live_by_the_hour(
+        &mut self,
+        week: &Week,
+        early: EarlyLabels,
+        predicted: &mut Vec<u32>,
+    ) -> anyhow::Result<()> {
         let mut rows = week.rows.as_slice();
         let mut hour = rows[0].time.unwrap_or_default();
         while !rows.is_empty() {
             hour += HOUR;
-            let (now, later) = rows.split_at(rows.partition_point(|row| row.time.is_some_and(|time| time < hour)));
+            let (now, later) =
+                rows.split_at(rows.partition_point(|row| row.time.is_some_and(|time| time < hour)));
             rows = later;
             let ids = self.predict(now, predicted).await?;
             self.send_later(now, ids, early);
@@ -155,24 +195,43 @@ impl Simulation {
     /// Chooses the predictions whose label will come back.
     fn send_later(&mut self, rows: &[Row], ids: Vec<String>, early: EarlyLabels) {
         for (row, id) in rows.iter().zip(ids) {
-            let draw = content_hash(&format!("{} {}", early.seed, row.id.as_deref().unwrap_or(&row.text)));
+            let draw = content_hash(&format!(
+                "{} {}",
+                early.seed,
+                row.id.as_deref().unwrap_or(&row.text)
+            ));
             if (draw >> 11) as f64 / (1_u64 << 53) as f64 >= early.share {
                 continue;
             }
-            let label = self.context.config.schema.labels[row.label as usize].name.clone();
-            self.labels.push_back((row.time.unwrap_or_default() + early.delay, Feedback { id, label }));
+            let label = self.context.config.schema.labels[row.label as usize]
+                .name
+                .clone();
+            self.labels.push_back((
+                row.time.unwrap_or_default() + early.delay,
+                Feedback { id, label },
+            ));
         }
     }
 
     /// Sends the labels that are due. Says whether there were any.
     async fn receive_labels(&mut self, now: Timestamp) -> anyhow::Result<bool> {
         let due = self.labels.partition_point(|(at, _)| *at <= now);
-        let feedback: Vec<Feedback> = self.labels.drain(..due).map(|(_, feedback)| feedback).collect();
+        let feedback: Vec<Feedback> = self
+            .labels
+            .drain(..due)
+            .map(|(_, feedback)| feedback)
+            .collect();
         if feedback.is_empty() {
             return Ok(false);
         }
-        let taken = self.context.predictor.take_feedback(&feedback, &self.context.label_names).await;
-        taken.map_err(|(_, error)| error).context("a label was refused")?;
+        let taken = self
+            .context
+            .predictor
+            .take_feedback(&feedback, &self.context.label_names)
+            .await;
+        taken
+            .map_err(|(_, error)| error)
+            .context("a label was refused")?;
         Ok(true)
     }
 
@@ -188,15 +247,27 @@ impl Simulation {
 
     /// Carries out a run that was started, approves and promotes its model. Says whether a model was released.
     async fn finish_run(&mut self, start: &StartOutcome) -> anyhow::Result<bool> {
-        let StartOutcome::Started { run } = start else { return Ok(false) };
+        let StartOutcome::Started { run } = start else {
+            return Ok(false);
+        };
         let lifecycle = &self.context.lifecycle;
         lifecycle.train_run(&run.id, &self.job).await?;
         let version = match lifecycle.collect_training().await? {
-            CollectOutcome::Succeeded { model_version, passed: true, .. } => model_version,
-            CollectOutcome::Failed { reason, .. } => bail!("{}: run {} failed: {reason}", self.name, run.id),
+            CollectOutcome::Succeeded {
+                model_version,
+                passed: true,
+                ..
+            } => model_version,
+            CollectOutcome::Failed { reason, .. } => {
+                bail!("{}: run {} failed: {reason}", self.name, run.id)
+            }
             _ => return Ok(false),
         };
-        let card = lifecycle.registry().models().card(&run.model, version).await?;
+        let card = lifecycle
+            .registry()
+            .models()
+            .card(&run.model, version)
+            .await?;
         let approval = Approval {
             model: card.model_ref(),
             evidence: card.gate.evidence,
@@ -217,7 +288,10 @@ impl Simulation {
             writer.write(row)?;
         }
         let name = format!("{}/{}.csv", self.context.config.dataset, week.name);
-        self.context.store.create(Container::Incoming, &name, writer.finish()?.into()).await?;
+        self.context
+            .store
+            .create(Container::Incoming, &name, writer.finish()?.into())
+            .await?;
         match self.context.lifecycle.ingest_upload(&name).await? {
             IngestOutcome::Refused { reason, .. } | IngestOutcome::NotTaken { reason } => {
                 tracing::warn!(week = week.name, reason, "no row of this week was taken");

@@ -79,8 +79,11 @@ impl Lifecycle {
     /// # Errors
     /// Storage, trainer.
     pub async fn has_ended(&self, run: &Run) -> Result<bool, LifecycleError> {
-        let RunState::Submitted { job, .. } = &run.state else { return Ok(false) };
-        Ok(self.job_result(run).await?.is_some() || self.trainer.status(run, job).await? != JobStatus::Running)
+        let RunState::Submitted { job, .. } = &run.state else {
+            return Ok(false);
+        };
+        Ok(self.job_result(run).await?.is_some()
+            || self.trainer.status(run, job).await? != JobStatus::Running)
     }
 
     async fn collect(&self, run: Run) -> Result<CollectOutcome, LifecycleError> {
@@ -97,15 +100,22 @@ impl Lifecycle {
             _ => return Ok(CollectOutcome::Running { run: run.id }),
         };
         match self.trainer.status(&run, job).await? {
-            JobStatus::Running if now.duration_since(run.created_at) > self.config.retrain.deadline => {
+            JobStatus::Running
+                if now.duration_since(run.created_at) > self.config.retrain.deadline =>
+            {
                 self.trainer.cancel(&run, job).await?;
-                let reason = format!("it took longer than its deadline of {:#}", self.config.retrain.deadline);
+                let reason = format!(
+                    "it took longer than its deadline of {:#}",
+                    self.config.retrain.deadline
+                );
                 self.finish(&run, JobResult::Failed { reason }).await
             }
             JobStatus::Running => Ok(CollectOutcome::Running { run: run.id }),
             JobStatus::Ended { log } => {
                 // It may have written its result after we looked and before it ended.
-                let lost = || JobResult::Failed { reason: format!("the job ended without a result; the end of its log:\n{log}") };
+                let lost = || JobResult::Failed {
+                    reason: format!("the job ended without a result; the end of its log:\n{log}"),
+                };
                 let result = self.job_result(&run).await?.unwrap_or_else(lost);
                 self.finish(&run, result).await
             }
@@ -116,29 +126,74 @@ impl Lifecycle {
         let at = self.clock.now();
         // A run that the trainer never confirmed went through that state all the same.
         if run.state == RunState::Created {
-            let submitted = RunState::Submitted { job: "unconfirmed".into(), at };
+            let submitted = RunState::Submitted {
+                job: "unconfirmed".into(),
+                at,
+            };
             self.registry.runs().advance(&run.id, submitted).await?;
         }
         match result {
             JobResult::Succeeded { model_version } => {
-                let card = self.registry.models().card(&run.model, model_version).await?;
-                self.registry.runs().advance(&run.id, RunState::Succeeded { model_version, at }).await?;
+                let card = self
+                    .registry
+                    .models()
+                    .card(&run.model, model_version)
+                    .await?;
+                self.registry
+                    .runs()
+                    .advance(&run.id, RunState::Succeeded { model_version, at })
+                    .await?;
                 let (passed, failures) = (card.gate.passed, card.gate.failures);
-                Event::CandidateGated { version: model_version, passed, failures: &failures }.emit();
-                Ok(CollectOutcome::Succeeded { run: run.id.clone(), model_version, passed, failures })
+                Event::CandidateGated {
+                    version: model_version,
+                    passed,
+                    failures: &failures,
+                }
+                .emit();
+                Ok(CollectOutcome::Succeeded {
+                    run: run.id.clone(),
+                    model_version,
+                    passed,
+                    failures,
+                })
             }
             JobResult::Failed { reason } => {
-                self.registry.runs().advance(&run.id, RunState::Failed { reason: reason.clone(), at }).await?;
-                Event::RunFailed { run: &run.id, reason: &reason }.emit();
-                Ok(CollectOutcome::Failed { run: run.id.clone(), reason })
+                self.registry
+                    .runs()
+                    .advance(
+                        &run.id,
+                        RunState::Failed {
+                            reason: reason.clone(),
+                            at,
+                        },
+                    )
+                    .await?;
+                Event::RunFailed {
+                    run: &run.id,
+                    reason: &reason,
+                }
+                .emit();
+                Ok(CollectOutcome::Failed {
+                    run: run.id.clone(),
+                    reason,
+                })
             }
         }
     }
 
     /// Proposes the newest model if it passed its gate; a proposal that is there stays.
     async fn propose_newest(&self) -> Result<(), LifecycleError> {
-        let Some(card) = self.registry.models().latest(&self.config.model).await? else { return Ok(()) };
-        if card.gate.passed && self.registry.releases().proposal(&card.model_ref()).await?.is_none() {
+        let Some(card) = self.registry.models().latest(&self.config.model).await? else {
+            return Ok(());
+        };
+        if card.gate.passed
+            && self
+                .registry
+                .releases()
+                .proposal(&card.model_ref())
+                .await?
+                .is_none()
+        {
             self.propose(&card, "gate").await?;
         }
         Ok(())
@@ -159,19 +214,34 @@ impl Lifecycle {
     }
 
     async fn job_result(&self, run: &Run) -> Result<Option<JobResult>, LifecycleError> {
-        match self.store.read(Container::Runs, &result_path(&run.id)).await {
-            Ok((bytes, _)) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|source| LifecycleError::Unreadable { what: format!("result of run {}", run.id), source }),
+        match self
+            .store
+            .read(Container::Runs, &result_path(&run.id))
+            .await
+        {
+            Ok((bytes, _)) => serde_json::from_slice(&bytes).map(Some).map_err(|source| {
+                LifecycleError::Unreadable {
+                    what: format!("result of run {}", run.id),
+                    source,
+                }
+            }),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Writes a job's result; the first one stays.
-    pub(crate) async fn write_result(&self, run: &Run, result: &JobResult) -> Result<(), LifecycleError> {
+    pub(crate) async fn write_result(
+        &self,
+        run: &Run,
+        result: &JobResult,
+    ) -> Result<(), LifecycleError> {
         let bytes = serde_json::to_vec(result).map_err(LifecycleError::encode)?;
-        match self.store.create(Container::Runs, &result_path(&run.id), bytes.into()).await {
+        match self
+            .store
+            .create(Container::Runs, &result_path(&run.id), bytes.into())
+            .await
+        {
             Ok(_) | Err(StorageError::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -19,7 +19,9 @@ pub enum LifecycleError {
         attempts: u32,
     },
     /// Rows of another shape cannot join the dataset.
-    #[error("the columns, labels or split in sluice.toml differ from version {version} of dataset {dataset}: set data.dataset to a new name, or take the change back")]
+    #[error(
+        "the columns, labels or split in sluice.toml differ from version {version} of dataset {dataset}: set data.dataset to a new name, or take the change back"
+    )]
     SchemaChanged {
         /// The dataset.
         dataset: String,
@@ -27,13 +29,17 @@ pub enum LifecycleError {
         version: u64,
     },
     /// There is no dataset yet.
-    #[error("dataset {dataset} has no version yet: put a file with labelled rows into incoming/{dataset}/")]
+    #[error(
+        "dataset {dataset} has no version yet: put a file with labelled rows into incoming/{dataset}/"
+    )]
     NoDataset {
         /// The dataset.
         dataset: String,
     },
     /// The champion has changed since the gate compared with it.
-    #[error("model version {version} was compared with {compared}, and {serving} answers now: retrain to compare again")]
+    #[error(
+        "model version {version} was compared with {compared}, and {serving} answers now: retrain to compare again"
+    )]
     StaleCandidate {
         /// The candidate.
         version: u64,

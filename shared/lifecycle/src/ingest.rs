@@ -10,7 +10,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use sluice_dataset::{Ingest, IngestedUpload, KnownRows, Outcome, StreamReader, TakenRows};
 use sluice_monitoring::Profile;
-use sluice_registry::{DatasetVersion, Digest, LedgerEntry, RegistryError, Schema, UploadOutcome, UploadRef};
+use sluice_registry::{
+    DatasetVersion, Digest, LedgerEntry, RegistryError, Schema, UploadOutcome, UploadRef,
+};
 use sluice_storage::{Container, StorageError};
 use sluice_telemetry::Event;
 
@@ -90,14 +92,33 @@ impl Lifecycle {
     pub async fn ingest_upload(&self, name: &str) -> Result<IngestOutcome, LifecycleError> {
         let outcome = self.ingest_unreported(name).await?;
         match &outcome {
-            IngestOutcome::Ingested { version, accepted, refused, .. } => {
-                Event::UploadIngested { upload: name, version: *version, accepted: *accepted, refused: *refused }.emit();
+            IngestOutcome::Ingested {
+                version,
+                accepted,
+                refused,
+                ..
+            } => {
+                Event::UploadIngested {
+                    upload: name,
+                    version: *version,
+                    accepted: *accepted,
+                    refused: *refused,
+                }
+                .emit();
             }
             IngestOutcome::Refused { reason, .. } | IngestOutcome::NotTaken { reason } => {
-                Event::UploadSkipped { upload: name, reason }.emit();
+                Event::UploadSkipped {
+                    upload: name,
+                    reason,
+                }
+                .emit();
             }
             IngestOutcome::AlreadyKnown { .. } => {
-                Event::UploadSkipped { upload: name, reason: "the same bytes were ingested before" }.emit();
+                Event::UploadSkipped {
+                    upload: name,
+                    reason: "the same bytes were ingested before",
+                }
+                .emit();
             }
         }
         Ok(outcome)
@@ -105,13 +126,20 @@ impl Lifecycle {
 
     async fn ingest_unreported(&self, name: &str) -> Result<IngestOutcome, LifecycleError> {
         let dataset = &self.config.dataset;
-        if name.strip_prefix(dataset.as_str()).is_none_or(|rest| !rest.starts_with('/') || rest.len() < 2) {
-            return Ok(IngestOutcome::NotTaken { reason: format!("expected a file in {dataset}/ of the incoming container") });
+        if name
+            .strip_prefix(dataset.as_str())
+            .is_none_or(|rest| !rest.starts_with('/') || rest.len() < 2)
+        {
+            return Ok(IngestOutcome::NotTaken {
+                reason: format!("expected a file in {dataset}/ of the incoming container"),
+            });
         }
         let info = match self.store.info(Container::Incoming, name).await {
             Ok(info) => info,
             Err(error) if error.is_not_found() => {
-                return Ok(IngestOutcome::NotTaken { reason: "it is not there any more".into() });
+                return Ok(IngestOutcome::NotTaken {
+                    reason: "it is not there any more".into(),
+                });
             }
             Err(error) => return Err(error.into()),
         };
@@ -119,25 +147,38 @@ impl Lifecycle {
         if let Some(digest) = datasets.seen(dataset, name, &info.etag).await?
             && let Some(before) = datasets.ledger_entry(dataset, digest).await?
         {
-            return Ok(IngestOutcome::AlreadyKnown { before: before.outcome });
+            return Ok(IngestOutcome::AlreadyKnown {
+                before: before.outcome,
+            });
         }
         let (digest, outcome) = self.ingest_from(&Source::Incoming(name.to_owned())).await?;
-        datasets.mark_seen(dataset, name, &info.etag, digest).await?;
+        datasets
+            .mark_seen(dataset, name, &info.etag, digest)
+            .await?;
         Ok(outcome)
     }
 
     /// Ingests from a source, again on top of the newest version whenever another upload was committed in between.
-    pub(crate) async fn ingest_from(&self, source: &Source) -> Result<(Digest, IngestOutcome), LifecycleError> {
+    pub(crate) async fn ingest_from(
+        &self,
+        source: &Source,
+    ) -> Result<(Digest, IngestOutcome), LifecycleError> {
         for _ in 0..ATTEMPTS {
             match self.ingest_once(source).await {
                 Err(LifecycleError::Registry(RegistryError::LostRace { .. })) => {}
                 other => return other,
             }
         }
-        Err(LifecycleError::Busy { what: format!("dataset {}", self.config.dataset), attempts: ATTEMPTS })
+        Err(LifecycleError::Busy {
+            what: format!("dataset {}", self.config.dataset),
+            attempts: ATTEMPTS,
+        })
     }
 
-    async fn ingest_once(&self, source: &Source) -> Result<(Digest, IngestOutcome), LifecycleError> {
+    async fn ingest_once(
+        &self,
+        source: &Source,
+    ) -> Result<(Digest, IngestOutcome), LifecycleError> {
         let dataset = &self.config.dataset;
         let datasets = self.registry.datasets();
         let parent = datasets.current(dataset).await?.map(|(version, _)| version);
@@ -146,10 +187,17 @@ impl Lifecycle {
         }
 
         let directory = self.temporary_directory()?;
-        let pass = self.read_source(source, parent.as_ref(), directory.path()).await?;
+        let pass = self
+            .read_source(source, parent.as_ref(), directory.path())
+            .await?;
         let digest = pass.upload.digest;
         if let Some(before) = datasets.ledger_entry(dataset, digest).await? {
-            return Ok((digest, IngestOutcome::AlreadyKnown { before: before.outcome }));
+            return Ok((
+                digest,
+                IngestOutcome::AlreadyKnown {
+                    before: before.outcome,
+                },
+            ));
         }
 
         let quarantine = self.write_quarantine(source.name(), &pass.upload).await?;
@@ -172,43 +220,91 @@ impl Lifecycle {
             outcome => {
                 let reason = match outcome {
                     Outcome::Refused(refusal) => refusal.to_string(),
-                    Outcome::Taken(_) => format!("none of its {} rows could be taken", pass.upload.refused),
+                    Outcome::Taken(_) => {
+                        format!("none of its {} rows could be taken", pass.upload.refused)
+                    }
                 };
-                let refused = UploadOutcome::Refused { reason: reason.clone() };
-                datasets.record_upload(dataset, entry(upload, refused)).await?;
+                let refused = UploadOutcome::Refused {
+                    reason: reason.clone(),
+                };
+                datasets
+                    .record_upload(dataset, entry(upload, refused))
+                    .await?;
                 return Ok((digest, IngestOutcome::Refused { reason, quarantine }));
             }
         };
-        let upload = UploadRef { accepted: taken.accepted, ..upload };
-        let version = self.commit_version(parent, upload.clone(), taken, &pass.profile).await?;
+        let upload = UploadRef {
+            accepted: taken.accepted,
+            ..upload
+        };
+        let version = self
+            .commit_version(parent, upload.clone(), taken, &pass.profile)
+            .await?;
         let (accepted, refused) = (upload.accepted, upload.refused);
-        datasets.record_upload(dataset, entry(upload, UploadOutcome::Ingested { version })).await?;
-        Ok((digest, IngestOutcome::Ingested { version, accepted, refused, quarantine }))
+        datasets
+            .record_upload(dataset, entry(upload, UploadOutcome::Ingested { version }))
+            .await?;
+        Ok((
+            digest,
+            IngestOutcome::Ingested {
+                version,
+                accepted,
+                refused,
+                quarantine,
+            },
+        ))
     }
 
     /// Streams the source through the row checks on a blocking thread.
-    async fn read_source(&self, source: &Source, parent: Option<&DatasetVersion>, directory: &Path) -> Result<Pass, LifecycleError> {
+    async fn read_source(
+        &self,
+        source: &Source,
+        parent: Option<&DatasetVersion>,
+        directory: &Path,
+    ) -> Result<Pass, LifecycleError> {
         let mut known = self.known_rows(parent).await?;
         let input: Box<dyn Read + Send> = match source {
-            Source::Incoming(name) => Box::new(StreamReader::spawn(self.store.read_stream(Container::Incoming, name).await?.1)),
+            Source::Incoming(name) => Box::new(StreamReader::spawn(
+                self.store.read_stream(Container::Incoming, name).await?.1,
+            )),
             Source::Bytes { bytes, .. } => Box::new(Cursor::new(bytes.clone())),
         };
-        let (config, now, name, directory) =
-            (self.config.clone(), self.clock.now(), source.name().to_owned(), directory.to_owned());
+        let (config, now, name, directory) = (
+            self.config.clone(),
+            self.clock.now(),
+            source.name().to_owned(),
+            directory.to_owned(),
+        );
         self.blocking(move || {
             let mut profiler = RowProfiler::new(&config.schema);
-            let ingest = Ingest { schema: &config.schema, checks: &config.checks, split: &config.split, now, directory: &directory };
+            let ingest = Ingest {
+                schema: &config.schema,
+                checks: &config.checks,
+                split: &config.split,
+                now,
+                directory: &directory,
+            };
             let upload = ingest.run(&name, input, &mut known, &mut |row| profiler.observe(row))?;
-            Ok(Pass { upload, profile: profiler.finish() })
+            Ok(Pass {
+                upload,
+                profile: profiler.finish(),
+            })
         })
         .await
     }
 
     /// The index of the rows that the dataset has already.
-    async fn known_rows(&self, parent: Option<&DatasetVersion>) -> Result<KnownRows, LifecycleError> {
+    async fn known_rows(
+        &self,
+        parent: Option<&DatasetVersion>,
+    ) -> Result<KnownRows, LifecycleError> {
         let mut known = KnownRows::new();
         for part in parent.iter().flat_map(|parent| &parent.parts) {
-            let bytes = self.registry.datasets().part(&self.config.dataset, part.digest).await?;
+            let bytes = self
+                .registry
+                .datasets()
+                .part(&self.config.dataset, part.digest)
+                .await?;
             let config = self.config.clone();
             known = self
                 .blocking(move || {
@@ -231,16 +327,26 @@ impl Lifecycle {
         let dataset = &self.config.dataset;
         let datasets = self.registry.datasets();
         for part in &taken.parts {
-            datasets.put_part(dataset, part.part.digest, &part.path).await?;
+            datasets
+                .put_part(dataset, part.part.digest, &part.path)
+                .await?;
         }
         let mut profile = profile.clone();
         if let Some(parent) = &parent {
             let bytes = datasets.profile(dataset, parent.profile).await?;
-            let before: Profile = serde_json::from_slice(&bytes)
-                .map_err(|error| LifecycleError::Unreadable { what: format!("profile of dataset version {}", parent.version), source: error })?;
+            let before: Profile =
+                serde_json::from_slice(&bytes).map_err(|error| LifecycleError::Unreadable {
+                    what: format!("profile of dataset version {}", parent.version),
+                    source: error,
+                })?;
             profile.merge(&before)?;
         }
-        let profile = datasets.put_profile(dataset, Bytes::from(serde_json::to_vec(&profile).map_err(LifecycleError::encode)?)).await?;
+        let profile = datasets
+            .put_profile(
+                dataset,
+                Bytes::from(serde_json::to_vec(&profile).map_err(LifecycleError::encode)?),
+            )
+            .await?;
 
         let number = parent.as_ref().map_or(1, |parent| parent.version + 1);
         let parts = taken.parts.iter().map(|part| part.part.clone());
@@ -270,7 +376,11 @@ impl Lifecycle {
     }
 
     /// Refused rows, or the refusal of the whole upload, as one blob of JSON lines. Named by content: a repeat finds it there.
-    async fn write_quarantine(&self, name: &str, upload: &IngestedUpload) -> Result<Option<String>, LifecycleError> {
+    async fn write_quarantine(
+        &self,
+        name: &str,
+        upload: &IngestedUpload,
+    ) -> Result<Option<String>, LifecycleError> {
         #[derive(Serialize)]
         struct RefusedUpload<'a> {
             upload: &'a str,
@@ -291,9 +401,15 @@ impl Lifecycle {
                 };
                 let mut line = serde_json::to_vec(&record).map_err(LifecycleError::encode)?;
                 line.push(b'\n');
-                self.store.create(Container::Quarantine, &path, line.into()).await
+                self.store
+                    .create(Container::Quarantine, &path, line.into())
+                    .await
             }
-            (Outcome::Taken(_), Some(file)) => self.store.create_from_file(Container::Quarantine, &path, file).await,
+            (Outcome::Taken(_), Some(file)) => {
+                self.store
+                    .create_from_file(Container::Quarantine, &path, file)
+                    .await
+            }
             (Outcome::Taken(_), None) => return Ok(None),
         };
         match written {
@@ -304,11 +420,15 @@ impl Lifecycle {
 
     /// Rows of another shape cannot join a dataset: its versions would not be comparable.
     fn check_schema(&self, parent: &DatasetVersion) -> Result<(), LifecycleError> {
-        let same = |a: &Schema, b: &Schema| a.columns == b.columns && a.label_names() == b.label_names();
+        let same =
+            |a: &Schema, b: &Schema| a.columns == b.columns && a.label_names() == b.label_names();
         if same(&parent.schema, &self.config.schema) && parent.split == self.config.split {
             return Ok(());
         }
-        Err(LifecycleError::SchemaChanged { dataset: self.config.dataset.clone(), version: parent.version })
+        Err(LifecycleError::SchemaChanged {
+            dataset: self.config.dataset.clone(),
+            version: parent.version,
+        })
     }
 }
 
@@ -336,4 +456,3 @@ fn added(parent: DatasetVersion, new: DatasetVersion) -> DatasetVersion {
         ..new
     }
 }
-

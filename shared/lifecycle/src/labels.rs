@@ -26,9 +26,17 @@ impl Lifecycle {
     /// Storage, registry.
     pub async fn ingest_feedback(&self) -> Result<Option<IngestOutcome>, LifecycleError> {
         let now = self.clock.now();
-        let newest = self.registry.datasets().current(&self.config.dataset).await?.map(|(version, _)| version);
+        let newest = self
+            .registry
+            .datasets()
+            .current(&self.config.dataset)
+            .await?
+            .map(|(version, _)| version);
         let uploads = newest.iter().flat_map(|version| &version.uploads);
-        let last = uploads.filter(|upload| upload.name.starts_with(UPLOAD_PREFIX)).map(|upload| upload.ingested_at).max();
+        let last = uploads
+            .filter(|upload| upload.name.starts_with(UPLOAD_PREFIX))
+            .map(|upload| upload.ingested_at)
+            .max();
         let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last - OVERLAP);
 
         let rows = self.labelled_rows(from, now).await?;
@@ -38,22 +46,39 @@ impl Lifecycle {
         let bytes = self.encode_rows(&rows)?;
         let digest = sluice_registry::Digest::of(&bytes);
         // Kept under its digest, so that a dataset version can be traced to the very labels.
-        match self.store.create(Container::Feedback, &format!("rows/{}.jsonl", digest.hex()), bytes.clone()).await {
+        match self
+            .store
+            .create(
+                Container::Feedback,
+                &format!("rows/{}.jsonl", digest.hex()),
+                bytes.clone(),
+            )
+            .await
+        {
             Ok(_) | Err(StorageError::AlreadyExists { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        let source = Source::Bytes { name: format!("{UPLOAD_PREFIX}{now:.0}.jsonl"), bytes };
+        let source = Source::Bytes {
+            name: format!("{UPLOAD_PREFIX}{now:.0}.jsonl"),
+            bytes,
+        };
         let (_, outcome) = self.ingest_from(&source).await?;
         Ok(Some(outcome))
     }
 
     /// The last label of each prediction that got one in the window, as rows, in the order of the predictions.
-    async fn labelled_rows(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Row>, LifecycleError> {
+    async fn labelled_rows(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Row>, LifecycleError> {
         let predictions = self.registry.predictions();
         let feedback: Vec<FeedbackRecord> = predictions.feedback(from, to).try_collect().await?;
         let mut labels: HashMap<String, FeedbackRecord> = HashMap::new();
         for record in feedback {
-            let last = labels.entry(record.id.clone()).or_insert_with(|| record.clone());
+            let last = labels
+                .entry(record.id.clone())
+                .or_insert_with(|| record.clone());
             if record.at >= last.at {
                 *last = record;
             }
@@ -63,15 +88,23 @@ impl Lifecycle {
         let index = self.config.schema.label_index();
         let mut rows = Vec::with_capacity(ids.len());
         for record in predictions.find_many(&ids).await?.into_iter().flatten() {
-            let Some(feedback) = labels.get(&record.id) else { continue };
-            let Some(label) = index.get(&feedback.label) else { continue };
+            let Some(feedback) = labels.get(&record.id) else {
+                continue;
+            };
+            let Some(label) = index.get(&feedback.label) else {
+                continue;
+            };
             rows.extend(self.row(record, *label));
         }
         Ok(rows)
     }
 
     fn row(&self, record: PredictionRecord, label: usize) -> Option<Row> {
-        let slice = self.config.schema.column(Role::Slice).filter(|column| column.required);
+        let slice = self
+            .config
+            .schema
+            .column(Role::Slice)
+            .filter(|column| column.required);
         Some(Row {
             id: Some(record.id),
             time: Some(record.at),

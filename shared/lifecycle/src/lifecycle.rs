@@ -54,7 +54,13 @@ impl Lifecycle {
         clock: Clock,
         trainer: Arc<dyn Trainer>,
     ) -> Self {
-        Self { store, registry, config: Arc::new(config), clock, trainer }
+        Self {
+            store,
+            registry,
+            config: Arc::new(config),
+            clock,
+            trainer,
+        }
     }
 
     /// The documents.
@@ -74,11 +80,16 @@ impl Lifecycle {
         &self,
         work: impl FnOnce() -> Result<T, LifecycleError> + Send + 'static,
     ) -> Result<T, LifecycleError> {
-        tokio::task::spawn_blocking(work).await.map_err(|error| LifecycleError::Interrupted(error.to_string()))?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| LifecycleError::Interrupted(error.to_string()))?
     }
 
     /// A folder of this call's own that goes when it ends.
     pub(crate) fn temporary_directory(&self) -> Result<TempDir, LifecycleError> {
-        tempfile::Builder::new().prefix("sluice-").tempdir().map_err(LifecycleError::Temporary)
+        tempfile::Builder::new()
+            .prefix("sluice-")
+            .tempdir()
+            .map_err(LifecycleError::Temporary)
     }
 }

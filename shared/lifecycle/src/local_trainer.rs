@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use async_trait::async_trait;
 use sluice_registry::Run;
 
-use crate::trainer::{JobStatus, Trainer};
 use crate::LifecycleError;
+use crate::trainer::{JobStatus, Trainer};
 
 /// Lines of a job's log that a failure report quotes.
 const LOG_LINES: usize = 20;
@@ -35,7 +35,10 @@ impl LocalTrainer {
 
     fn start(&self, run: &Run) -> io::Result<String> {
         fs::create_dir_all(&self.logs)?;
-        let log = File::options().create(true).append(true).open(self.log_file(run))?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file(run))?;
         let mut child = Command::new(&self.executable)
             .args(["train", "--run", &run.id])
             .envs(&self.environment)
@@ -45,7 +48,10 @@ impl LocalTrainer {
             // Its own group: a signal to the handler's group does not reach it.
             .process_group(0)
             .spawn()?;
-        let job = Job { pid: child.id(), started: start_ticks(child.id()).unwrap_or(0) };
+        let job = Job {
+            pid: child.id(),
+            started: start_ticks(child.id()).unwrap_or(0),
+        };
         // Somebody must take the exit status, or the ended job would stay in the process table as a zombie.
         std::thread::spawn(move || child.wait());
         Ok(job.to_string())
@@ -67,7 +73,9 @@ impl Trainer for LocalTrainer {
         let file = self.log_file(run);
         blocking(move || {
             let log = fs::read(file).unwrap_or_default();
-            Ok(JobStatus::Ended { log: last_lines(&String::from_utf8_lossy(&log), LOG_LINES) })
+            Ok(JobStatus::Ended {
+                log: last_lines(&String::from_utf8_lossy(&log), LOG_LINES),
+            })
         })
         .await
     }
@@ -75,10 +83,15 @@ impl Trainer for LocalTrainer {
     async fn cancel(&self, _run: &Run, job: &str) -> Result<(), LifecycleError> {
         if let Some(job) = Job::parse(job)
             && job.is_running()
-            && let Some(pid) = i32::try_from(job.pid).ok().and_then(rustix::process::Pid::from_raw)
+            && let Some(pid) = i32::try_from(job.pid)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
         {
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL)
-                .map_err(|error| LifecycleError::Trainer { reason: format!("job {} cannot be stopped: {error}", job.pid) })?;
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).map_err(|error| {
+                LifecycleError::Trainer {
+                    reason: format!("job {} cannot be stopped: {error}", job.pid),
+                }
+            })?;
         }
         Ok(())
     }
@@ -99,7 +112,10 @@ impl std::fmt::Display for Job {
 impl Job {
     fn parse(text: &str) -> Option<Self> {
         let (pid, started) = text.strip_prefix("process-")?.split_once('-')?;
-        Some(Self { pid: pid.parse().ok()?, started: started.parse().ok()? })
+        Some(Self {
+            pid: pid.parse().ok()?,
+            started: started.parse().ok()?,
+        })
     }
 
     fn is_running(&self) -> bool {
@@ -124,11 +140,15 @@ fn last_lines(text: &str, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, LifecycleError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, LifecycleError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| LifecycleError::Interrupted(error.to_string()))?
-        .map_err(|error| LifecycleError::Trainer { reason: error.to_string() })
+        .map_err(|error| LifecycleError::Trainer {
+            reason: error.to_string(),
+        })
 }
 
 #[cfg(test)]
@@ -138,9 +158,18 @@ mod tests {
     #[test]
     fn a_process_is_told_from_a_later_one_with_its_number() {
         let pid = std::process::id();
-        let job = Job { pid, started: start_ticks(pid).unwrap() };
+        let job = Job {
+            pid,
+            started: start_ticks(pid).unwrap(),
+        };
         assert!(Job::parse(&job.to_string()).unwrap().is_running());
-        assert!(!Job { started: job.started + 1, ..job }.is_running());
+        assert!(
+            !Job {
+                started: job.started + 1,
+                ..job
+            }
+            .is_running()
+        );
         assert!(Job::parse("azureml-7").is_none());
     }
 

@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sluice_monitoring::page::Page;
 use sluice_monitoring::{Baseline, JoinedOutcome, Observation, Report, Window, evaluate};
-use sluice_registry::{Abort, AuditEvent, Digest, ModelArtifact, ModelRef, PredictionRecord, RunTrigger, Serving, paths};
+use sluice_registry::{
+    Abort, AuditEvent, Digest, ModelArtifact, ModelRef, PredictionRecord, RunTrigger, Serving,
+    paths,
+};
 use sluice_storage::Container;
 use sluice_telemetry::Event;
 
@@ -49,8 +52,12 @@ impl Monitored {
         };
         let mut text = format!("{} (reports/{page})", report.verdict);
         match &self.retrain {
-            Some(StartOutcome::Started { run }) => text.push_str(&format!(" An early training run started: {}.", run.id)),
-            Some(StartOutcome::Skipped { reason }) => text.push_str(&format!(" No early training run started: {reason}.")),
+            Some(StartOutcome::Started { run }) => {
+                text.push_str(&format!(" An early training run started: {}.", run.id))
+            }
+            Some(StartOutcome::Skipped { reason }) => {
+                text.push_str(&format!(" No early training run started: {reason}."))
+            }
             None => {}
         }
         if let Some(release) = self.aborted {
@@ -77,13 +84,27 @@ impl Lifecycle {
     pub async fn monitor(&self) -> Result<Monitored, LifecycleError> {
         let Some(serving) = self.registry.releases().serving().await? else {
             let nothing = Some("nothing is released yet: there is nothing to watch".to_owned());
-            return Ok(Monitored { nothing, model: None, report: None, page: None, retrain: None, aborted: None });
+            return Ok(Monitored {
+                nothing,
+                model: None,
+                report: None,
+                page: None,
+                retrain: None,
+                aborted: None,
+            });
         };
         let baseline = self.baseline(&serving.model).await?;
         let window = self.window(&serving.model).await?;
         let report = evaluate(&self.config.monitor, &baseline, &window);
-        let page = self.write_report(&serving, &baseline, &window, &report).await?;
-        Event::ReportWritten { path: &page, verdict: &report.verdict, alerts: report.alerts.len() }.emit();
+        let page = self
+            .write_report(&serving, &baseline, &window, &report)
+            .await?;
+        Event::ReportWritten {
+            path: &page,
+            verdict: &report.verdict,
+            alerts: report.alerts.len(),
+        }
+        .emit();
 
         let retrain = match &report.retrain {
             None => None,
@@ -93,13 +114,26 @@ impl Lifecycle {
             None => None,
             Some(reason) => self.abort(&serving, reason).await?,
         };
-        Ok(Monitored { nothing: None, model: Some(serving.model), report: Some(report), page: Some(page), retrain, aborted })
+        Ok(Monitored {
+            nothing: None,
+            model: Some(serving.model),
+            report: Some(report),
+            page: Some(page),
+            retrain,
+            aborted,
+        })
     }
 
     async fn baseline(&self, model: &ModelRef) -> Result<Baseline, LifecycleError> {
-        let bytes = self.registry.models().artifact(&model.name, model.version, ModelArtifact::Baseline).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|source| LifecycleError::Unreadable { what: format!("baseline of model version {}", model.version), source })
+        let bytes = self
+            .registry
+            .models()
+            .artifact(&model.name, model.version, ModelArtifact::Baseline)
+            .await?;
+        serde_json::from_slice(&bytes).map_err(|source| LifecycleError::Unreadable {
+            what: format!("baseline of model version {}", model.version),
+            source,
+        })
     }
 
     /// What this model answered lately, with the labels that came back, at a memory of the labels.
@@ -133,8 +167,12 @@ impl Lifecycle {
             let mut files = self.store.list(Container::Predictions, &prefix).await?;
             while let Some(file) = files.try_next().await? {
                 let (bytes, _) = self.store.read(Container::Predictions, &file.name).await?;
-                let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<RequestCounts>(line).ok());
-                for counts in lines.filter(|counts| counts.at >= window.from && counts.at < window.to) {
+                let lines = bytes
+                    .split(|byte| *byte == b'\n')
+                    .filter_map(|line| serde_json::from_slice::<RequestCounts>(line).ok());
+                for counts in
+                    lines.filter(|counts| counts.at >= window.from && counts.at < window.to)
+                {
                     window.requests += counts.served + counts.refused + counts.failed;
                     window.errors += counts.failed;
                 }
@@ -153,17 +191,43 @@ impl Lifecycle {
         report: &Report,
     ) -> Result<String, LifecycleError> {
         let model = &serving.model;
-        let name = format!("{}/{:06}/{}", model.name, model.version, report.to.strftime("%Y%m%dT%H%M%SZ"));
+        let name = format!(
+            "{}/{:06}/{}",
+            model.name,
+            model.version,
+            report.to.strftime("%Y%m%dT%H%M%SZ")
+        );
         let json = serde_json::to_vec_pretty(report).map_err(LifecycleError::encode)?;
-        let subject = format!("{}, version {}, release {}", model.name, model.version, serving.release.number);
+        let subject = format!(
+            "{}, version {}, release {}",
+            model.name, model.version, serving.release.number
+        );
         let history = self.history(model, &name).await?;
-        let html = Page { subject: &subject, report, baseline, window, history: &history }.to_html()?;
+        let html = Page {
+            subject: &subject,
+            report,
+            baseline,
+            window,
+            history: &history,
+        }
+        .to_html()?;
         let digest = Digest::of(&json);
-        self.store.put(Container::Reports, &format!("{name}.json"), json.into()).await?;
+        self.store
+            .put(Container::Reports, &format!("{name}.json"), json.into())
+            .await?;
         let page = format!("{name}.html");
-        self.store.put(Container::Reports, &page, html.clone().into()).await?;
-        self.store.put(Container::Reports, "latest.html", html.into()).await?;
-        self.registry.record(AuditEvent::ReportWritten { report: format!("{name}.json"), digest }).await?;
+        self.store
+            .put(Container::Reports, &page, html.clone().into())
+            .await?;
+        self.store
+            .put(Container::Reports, "latest.html", html.into())
+            .await?;
+        self.registry
+            .record(AuditEvent::ReportWritten {
+                report: format!("{name}.json"),
+                digest,
+            })
+            .await?;
         Ok(page)
     }
 
@@ -189,11 +253,23 @@ impl Lifecycle {
         Ok(history)
     }
 
-    async fn retrain_early(&self, reason: &str, report: &str) -> Result<StartOutcome, LifecycleError> {
-        let outcome = self.start_training(RunTrigger::Drift(reason.to_owned())).await?;
+    async fn retrain_early(
+        &self,
+        reason: &str,
+        report: &str,
+    ) -> Result<StartOutcome, LifecycleError> {
+        let outcome = self
+            .start_training(RunTrigger::Drift(reason.to_owned()))
+            .await?;
         if matches!(outcome, StartOutcome::Started { .. }) {
             let (model, report) = (self.config.model.clone(), Some(report.to_owned()));
-            self.registry.record(AuditEvent::RetrainRequested { model, reason: reason.to_owned(), report }).await?;
+            self.registry
+                .record(AuditEvent::RetrainRequested {
+                    model,
+                    reason: reason.to_owned(),
+                    report,
+                })
+                .await?;
         }
         Ok(outcome)
     }

@@ -50,28 +50,48 @@ impl RetrainPolicy {
             }
         };
         let week = SignedDuration::from_hours(31 * 24);
-        expect(self.min_new_rows > 0, "min_new_rows", "expected a whole number above 0, got 0".into());
+        expect(
+            self.min_new_rows > 0,
+            "min_new_rows",
+            "expected a whole number above 0, got 0".into(),
+        );
         expect(
             (0.01..=100.0).contains(&self.early_growth),
             "early_growth",
-            format!("expected a share from 0.01 to 100, got {}", self.early_growth),
+            format!(
+                "expected a share from 0.01 to 100, got {}",
+                self.early_growth
+            ),
         );
         expect(
             self.cool_down >= SignedDuration::ZERO && self.cool_down <= week,
             "cool_down",
-            format!("expected a duration from 0s to 31d, got {:#}", self.cool_down),
+            format!(
+                "expected a duration from 0s to 31d, got {:#}",
+                self.cool_down
+            ),
         );
         expect(
             (5..=10_000).contains(&self.runs_per_month),
             "runs_per_month",
-            format!("expected a whole number from 5 to 10000, got {}", self.runs_per_month),
+            format!(
+                "expected a whole number from 5 to 10000, got {}",
+                self.runs_per_month
+            ),
         );
         expect(
             self.deadline >= SignedDuration::from_mins(1) && self.deadline <= week,
             "deadline",
-            format!("expected a duration from 1m to 31d, got {:#}", self.deadline),
+            format!(
+                "expected a duration from 1m to 31d, got {:#}",
+                self.deadline
+            ),
         );
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
     }
 
     /// Decides whether a run starts. `Err` is the reason why not, a sentence for the record.
@@ -80,20 +100,29 @@ impl RetrainPolicy {
         if let Some(run) = &facts.active_run {
             return Err(format!("run {run} is still going"));
         }
-        let new_rows = facts.rows.saturating_sub(facts.rows_of_last_run.unwrap_or(0));
+        let new_rows = facts
+            .rows
+            .saturating_sub(facts.rows_of_last_run.unwrap_or(0));
         if let Some(seen) = facts.rows_of_last_run
             && !by_hand
         {
             if new_rows == 0 {
                 return Err(format!("nothing new: the last run saw all {seen} rows"));
             }
-            let growth = (seen as f64 * self.early_growth).ceil().max(self.min_new_rows as f64) as u64;
+            let growth = (seen as f64 * self.early_growth)
+                .ceil()
+                .max(self.min_new_rows as f64) as u64;
             match trigger {
                 RunTrigger::NewRows if new_rows < growth => {
-                    return Err(format!("{new_rows} new rows; {growth} start a run before the schedule does"));
+                    return Err(format!(
+                        "{new_rows} new rows; {growth} start a run before the schedule does"
+                    ));
                 }
                 RunTrigger::Drift(_) if new_rows < self.min_new_rows => {
-                    return Err(format!("{new_rows} new rows; drift starts a run from {} on", self.min_new_rows));
+                    return Err(format!(
+                        "{new_rows} new rows; drift starts a run from {} on",
+                        self.min_new_rows
+                    ));
                 }
                 _ => {}
             }
@@ -103,16 +132,34 @@ impl RetrainPolicy {
         }
         let scheduled = *trigger == RunTrigger::Schedule;
         // An early run last night is no reason to leave out the weekly one, which has the whole week's rows.
-        let last = if scheduled { facts.last_scheduled } else { facts.last_started };
+        let last = if scheduled {
+            facts.last_scheduled
+        } else {
+            facts.last_started
+        };
         if let Some(last) = last
             && facts.now.duration_since(last) < self.cool_down
         {
-            return Err(format!("the last run started {last:.0}, less than {:#} ago", self.cool_down));
+            return Err(format!(
+                "the last run started {last:.0}, less than {:#} ago",
+                self.cool_down
+            ));
         }
-        let budget = if scheduled { self.runs_per_month } else { self.runs_per_month.saturating_sub(KEPT_FOR_SCHEDULE) };
+        let budget = if scheduled {
+            self.runs_per_month
+        } else {
+            self.runs_per_month.saturating_sub(KEPT_FOR_SCHEDULE)
+        };
         if facts.runs_this_month >= budget {
-            let kept = if scheduled { "" } else { ", with the runs that are kept for the schedule" };
-            return Err(format!("{} runs this month: the budget of {} is spent{kept}", facts.runs_this_month, self.runs_per_month));
+            let kept = if scheduled {
+                ""
+            } else {
+                ", with the runs that are kept for the schedule"
+            };
+            return Err(format!(
+                "{} runs this month: the budget of {} is spent{kept}",
+                facts.runs_this_month, self.runs_per_month
+            ));
         }
         Ok(())
     }
@@ -139,12 +186,20 @@ pub struct RetrainFacts {
 
 fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let invalid = || de::Error::custom(format!("expected a duration as \"6h\", \"30m\" or \"7d\", got {text:?}"));
+    let invalid = || {
+        de::Error::custom(format!(
+            "expected a duration as \"6h\", \"30m\" or \"7d\", got {text:?}"
+        ))
+    };
     let span: jiff::Span = text.parse().map_err(|_| invalid())?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| invalid())
+    span.to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| invalid())
 }
 
-fn write_duration<S: Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
+fn write_duration<S: Serializer>(
+    duration: &SignedDuration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{duration:#}"))
 }
 
@@ -170,21 +225,39 @@ mod tests {
 
     #[test]
     fn new_rows_start_the_scheduled_run() {
-        assert_eq!(RetrainPolicy::default().decide(&RunTrigger::Schedule, &facts()), Ok(()));
+        assert_eq!(
+            RetrainPolicy::default().decide(&RunTrigger::Schedule, &facts()),
+            Ok(())
+        );
     }
 
     #[test]
     fn nothing_new_starts_nothing_but_a_hand_does() {
-        let facts = RetrainFacts { rows: 1_000, ..facts() };
-        let reason = RetrainPolicy::default().decide(&RunTrigger::Schedule, &facts).unwrap_err();
+        let facts = RetrainFacts {
+            rows: 1_000,
+            ..facts()
+        };
+        let reason = RetrainPolicy::default()
+            .decide(&RunTrigger::Schedule, &facts)
+            .unwrap_err();
         assert_eq!(reason, "nothing new: the last run saw all 1000 rows");
-        assert_eq!(RetrainPolicy::default().decide(&RunTrigger::Manual, &facts), Ok(()));
+        assert_eq!(
+            RetrainPolicy::default().decide(&RunTrigger::Manual, &facts),
+            Ok(())
+        );
     }
 
     #[test]
     fn the_first_rows_start_the_first_run() {
-        let facts = RetrainFacts { rows_of_last_run: None, last_started: None, ..facts() };
-        assert_eq!(RetrainPolicy::default().decide(&RunTrigger::NewRows, &facts), Ok(()));
+        let facts = RetrainFacts {
+            rows_of_last_run: None,
+            last_started: None,
+            ..facts()
+        };
+        assert_eq!(
+            RetrainPolicy::default().decide(&RunTrigger::NewRows, &facts),
+            Ok(())
+        );
     }
 
     #[test]
@@ -194,28 +267,84 @@ mod tests {
             policy.decide(&RunTrigger::NewRows, &facts()).unwrap_err(),
             "200 new rows; 500 start a run before the schedule does"
         );
-        assert_eq!(policy.decide(&RunTrigger::NewRows, &RetrainFacts { rows: 1_500, ..facts() }), Ok(()));
+        assert_eq!(
+            policy.decide(
+                &RunTrigger::NewRows,
+                &RetrainFacts {
+                    rows: 1_500,
+                    ..facts()
+                }
+            ),
+            Ok(())
+        );
     }
 
     #[test]
     fn drift_needs_rows_to_learn_from() {
-        let few = RetrainFacts { rows: 1_049, ..facts() };
-        assert!(RetrainPolicy::default().decide(&drift(), &few).unwrap_err().starts_with("49 new rows"));
-        assert_eq!(RetrainPolicy::default().decide(&drift(), &RetrainFacts { rows: 1_050, ..facts() }), Ok(()));
+        let few = RetrainFacts {
+            rows: 1_049,
+            ..facts()
+        };
+        assert!(
+            RetrainPolicy::default()
+                .decide(&drift(), &few)
+                .unwrap_err()
+                .starts_with("49 new rows")
+        );
+        assert_eq!(
+            RetrainPolicy::default().decide(
+                &drift(),
+                &RetrainFacts {
+                    rows: 1_050,
+                    ..facts()
+                }
+            ),
+            Ok(())
+        );
     }
 
     #[test]
     fn cool_down_budget_and_single_flight_hold() {
         let policy = RetrainPolicy::default();
-        let cooling = RetrainFacts { last_started: Some("2026-03-10T07:00:00Z".parse().unwrap()), ..facts() };
-        assert!(policy.decide(&drift(), &cooling).unwrap_err().contains("less than 6h ago"));
+        let cooling = RetrainFacts {
+            last_started: Some("2026-03-10T07:00:00Z".parse().unwrap()),
+            ..facts()
+        };
+        assert!(
+            policy
+                .decide(&drift(), &cooling)
+                .unwrap_err()
+                .contains("less than 6h ago")
+        );
         assert_eq!(policy.decide(&RunTrigger::Schedule, &cooling), Ok(()));
-        let spent = RetrainFacts { runs_this_month: 30, ..facts() };
-        assert!(policy.decide(&RunTrigger::Schedule, &spent).unwrap_err().contains("budget of 30 is spent"));
-        let nearly = RetrainFacts { runs_this_month: 25, ..facts() };
-        assert!(policy.decide(&drift(), &nearly).unwrap_err().contains("kept for the schedule"));
+        let spent = RetrainFacts {
+            runs_this_month: 30,
+            ..facts()
+        };
+        assert!(
+            policy
+                .decide(&RunTrigger::Schedule, &spent)
+                .unwrap_err()
+                .contains("budget of 30 is spent")
+        );
+        let nearly = RetrainFacts {
+            runs_this_month: 25,
+            ..facts()
+        };
+        assert!(
+            policy
+                .decide(&drift(), &nearly)
+                .unwrap_err()
+                .contains("kept for the schedule")
+        );
         assert_eq!(policy.decide(&RunTrigger::Schedule, &nearly), Ok(()));
-        let busy = RetrainFacts { active_run: Some("7-abc".into()), ..facts() };
-        assert_eq!(policy.decide(&RunTrigger::Manual, &busy).unwrap_err(), "run 7-abc is still going");
+        let busy = RetrainFacts {
+            active_run: Some("7-abc".into()),
+            ..facts()
+        };
+        assert_eq!(
+            policy.decide(&RunTrigger::Manual, &busy).unwrap_err(),
+            "run 7-abc is still going"
+        );
     }
 }

@@ -15,7 +15,11 @@ pub(crate) struct RowProfiler {
 impl RowProfiler {
     pub(crate) fn new(schema: &Schema) -> Self {
         let labels = schema.label_names();
-        Self { profile: Profile::new(&labels), labels, features: Vec::new() }
+        Self {
+            profile: Profile::new(&labels),
+            labels,
+            features: Vec::new(),
+        }
     }
 
     pub(crate) fn observe(&mut self, row: &RowView<'_>) {
@@ -23,7 +27,10 @@ impl RowProfiler {
         self.profile.observe(&Observation {
             at: row.time,
             features: &self.features,
-            label: self.labels.get(row.label as usize).map_or("", String::as_str),
+            label: self
+                .labels
+                .get(row.label as usize)
+                .map_or("", String::as_str),
             scores: &[],
             slice: row.slice,
         });

@@ -36,21 +36,38 @@ impl Lifecycle {
         let started = self.start_training(RunTrigger::NewRows).await?;
         let now = self.clock.now();
         // A living process may be between a document and its line.
-        let scope = RepairScope { since: Some(now - SignedDuration::from_hours(24)), before: Some(now - SignedDuration::from_mins(1)) };
+        let scope = RepairScope {
+            since: Some(now - SignedDuration::from_hours(24)),
+            before: Some(now - SignedDuration::from_mins(1)),
+        };
         let repaired = self.registry.repair(scope).await?;
-        Ok(Reconciled { uploads, training, started, repaired: repaired.added })
+        Ok(Reconciled {
+            uploads,
+            training,
+            started,
+            repaired: repaired.added,
+        })
     }
 
     async fn ingest_stranded(&self) -> Result<Vec<(String, IngestOutcome)>, LifecycleError> {
         let dataset = &self.config.dataset;
         let mut stranded = Vec::new();
-        let mut uploads = self.store.list(Container::Incoming, &format!("{dataset}/")).await?;
+        let mut uploads = self
+            .store
+            .list(Container::Incoming, &format!("{dataset}/"))
+            .await?;
         while let Some(upload) = uploads.try_next().await? {
             // A file that is still being copied grows; the next reconcile finds it whole.
             if self.clock.now().duration_since(upload.modified) < STILL_COPYING {
                 continue;
             }
-            if self.registry.datasets().seen(dataset, &upload.name, &upload.etag).await?.is_none() {
+            if self
+                .registry
+                .datasets()
+                .seen(dataset, &upload.name, &upload.etag)
+                .await?
+                .is_none()
+            {
                 stranded.push(upload.name);
             }
         }

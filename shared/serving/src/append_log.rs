@@ -83,7 +83,10 @@ impl AppendLog {
             written: watch::Sender::new(0),
         });
         let writer = tokio::spawn(shared.clone().write_batches());
-        Self { shared, writer: Mutex::new(Some(writer)) }
+        Self {
+            shared,
+            writer: Mutex::new(Some(writer)),
+        }
     }
 
     /// Takes lines for the blob at `path`; each must end with a newline. Waits when the buffer is full.
@@ -107,7 +110,9 @@ impl AppendLog {
         };
         tokio::time::timeout(self.shared.options.max_wait, wait)
             .await
-            .map_err(|_| LogFull { waiting_bytes: self.shared.waiting_bytes() })
+            .map_err(|_| LogFull {
+                waiting_bytes: self.shared.waiting_bytes(),
+            })
     }
 
     /// Waits until everything that was pushed before is durable, at most `max_wait`. Says whether it is.
@@ -116,7 +121,10 @@ impl AppendLog {
         self.shared.wake.notify_one();
         let mut written = self.shared.written.subscribe();
         let durable = written.wait_for(|written| *written >= target);
-        matches!(tokio::time::timeout(self.shared.options.max_wait, durable).await, Ok(Ok(_)))
+        matches!(
+            tokio::time::timeout(self.shared.options.max_wait, durable).await,
+            Ok(Ok(_))
+        )
     }
 
     /// Writes what is left and stops the writer. Says whether everything is durable.
@@ -124,7 +132,11 @@ impl AppendLog {
         let flushed = self.flush().await;
         self.shared.lock().closed = true;
         self.shared.wake.notify_one();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(writer) = writer {
             if flushed {
                 // It ends by itself: there is nothing left to write.
@@ -150,10 +162,13 @@ impl Shared {
 
     fn try_push(&self, path: &str, lines: &[u8]) -> Result<(), LogFull> {
         let mut buffer = self.lock();
-        let waiting = usize::try_from(buffer.accepted - *self.written.borrow()).unwrap_or(usize::MAX);
+        let waiting =
+            usize::try_from(buffer.accepted - *self.written.borrow()).unwrap_or(usize::MAX);
         // One push may be larger than the whole buffer: it goes alone.
         if waiting > 0 && waiting + lines.len() > self.options.max_bytes {
-            return Err(LogFull { waiting_bytes: waiting });
+            return Err(LogFull {
+                waiting_bytes: waiting,
+            });
         }
         match buffer.batches.back_mut() {
             Some((last, bytes)) if last == path => bytes.extend_from_slice(lines),
@@ -188,7 +203,11 @@ impl Shared {
     async fn write(&self, path: &str, bytes: bytes::Bytes) {
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.store.append(self.container, path, bytes.clone(), None).await {
+            match self
+                .store
+                .append(self.container, path, bytes.clone(), None)
+                .await
+            {
                 Ok(_) => break,
                 Err(error) => {
                     let waiting_bytes = self.waiting_bytes();
@@ -198,6 +217,7 @@ impl Shared {
                 }
             }
         }
-        self.written.send_modify(|written| *written += bytes.len() as u64);
+        self.written
+            .send_modify(|written| *written += bytes.len() as u64);
     }
 }

@@ -56,16 +56,28 @@ impl PredictConfig {
         let mut problems = Vec::new();
         let mut range = |key: &str, value: u64, low: u64, high: u64| {
             if !(low..=high).contains(&value) {
-                problems.push((key.to_owned(), format!("expected a whole number from {low} to {high}, got {value}")));
+                problems.push((
+                    key.to_owned(),
+                    format!("expected a whole number from {low} to {high}, got {value}"),
+                ));
             }
         };
         range("max_inputs", self.max_inputs as u64, 1, 100_000);
         range("max_input_bytes", self.max_input_bytes as u64, 1, 64 << 20);
-        range("max_body_bytes", self.max_body_bytes as u64, 1_024, 100 << 20);
+        range(
+            "max_body_bytes",
+            self.max_body_bytes as u64,
+            1_024,
+            100 << 20,
+        );
         // The running predict function must notice a release within ten seconds.
         range("poll_seconds", self.poll_seconds, 1, 9);
         range("log_interval_ms", self.log_interval_ms, 10, 60_000);
         range("sessions", self.sessions as u64, 0, 64);
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
     }
 }

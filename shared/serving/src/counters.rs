@@ -40,7 +40,12 @@ impl Counters {
     /// The counts since the last call, or nothing when there were none.
     pub(crate) fn take(&self, at: Timestamp) -> Option<RequestCounts> {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
-        let counts = RequestCounts { at, served: take(&self.served), refused: take(&self.refused), failed: take(&self.failed) };
+        let counts = RequestCounts {
+            at,
+            served: take(&self.served),
+            refused: take(&self.refused),
+            failed: take(&self.failed),
+        };
         (counts.served + counts.refused + counts.failed > 0).then_some(counts)
     }
 }

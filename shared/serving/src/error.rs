@@ -11,7 +11,9 @@ use crate::append_log::LogFull;
 #[non_exhaustive]
 pub enum ServingError {
     /// Nothing was released yet.
-    #[error("no model has been released yet: upload labelled rows, wait for a candidate, then approve and promote it (sluice release status)")]
+    #[error(
+        "no model has been released yet: upload labelled rows, wait for a candidate, then approve and promote it (sluice release status)"
+    )]
     NoChampion,
     /// The released model is still being loaded.
     #[error("the released model is still being loaded: try again in a few seconds")]

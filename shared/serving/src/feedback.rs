@@ -6,9 +6,9 @@ use bytes::Bytes;
 use sluice_registry::{FeedbackRecord, PredictionId, paths};
 use sluice_storage::Container;
 
-use crate::predictor::{Predictor, parse_id};
-use crate::prediction::write_line;
 use crate::ServingError;
+use crate::prediction::write_line;
+use crate::predictor::{Predictor, parse_id};
 
 /// A label for a prediction, as a caller sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,38 +36,70 @@ impl Predictor {
         let mut records = Vec::with_capacity(feedback.len());
         for (index, item) in feedback.iter().enumerate() {
             let id = parse_id(&item.id).map_err(|error| (index, error))?;
-            let label = label_names.get(&item.label).cloned().ok_or_else(|| (index, unknown_label(item, label_names)))?;
-            records.push(FeedbackRecord { id: id.to_string(), label, at });
+            let label = label_names
+                .get(&item.label)
+                .cloned()
+                .ok_or_else(|| (index, unknown_label(item, label_names)))?;
+            records.push(FeedbackRecord {
+                id: id.to_string(),
+                label,
+                at,
+            });
             ids.push(id);
         }
         self.check_known(feedback, &ids).await?;
 
         let mut lines = Vec::new();
-        records.iter().for_each(|record| write_line(&mut lines, record));
+        records
+            .iter()
+            .for_each(|record| write_line(&mut lines, record));
         let path = paths::feedback_log(self.instance, at);
-        self.store.append(Container::Feedback, &path, Bytes::from(lines), None).await.map_err(|error| (0, error.into()))?;
+        self.store
+            .append(Container::Feedback, &path, Bytes::from(lines), None)
+            .await
+            .map_err(|error| (0, error.into()))?;
         Ok(records)
     }
 
     /// Every id names a prediction, and a request's id a request with one input.
-    async fn check_known(&self, feedback: &[Feedback], ids: &[PredictionId]) -> Result<(), (usize, ServingError)> {
+    async fn check_known(
+        &self,
+        feedback: &[Feedback],
+        ids: &[PredictionId],
+    ) -> Result<(), (usize, ServingError)> {
         // Predictions of this process may still wait in its buffer.
         self.log.flush().await;
         let named_by_request = |index: usize| !feedback[index].id.contains('.');
-        let seconds: Vec<usize> = (0..ids.len()).filter(|index| named_by_request(*index)).collect();
+        let seconds: Vec<usize> = (0..ids.len())
+            .filter(|index| named_by_request(*index))
+            .collect();
         let mut wanted = ids.to_vec();
         wanted.extend(seconds.iter().map(|index| ids[*index].request().input(1)));
-        let found = self.registry.predictions().find_many(&wanted).await.map_err(|error| (0, error.into()))?;
+        let found = self
+            .registry
+            .predictions()
+            .find_many(&wanted)
+            .await
+            .map_err(|error| (0, error.into()))?;
 
         let unknown = |index: usize, reason: &str| {
             let id = feedback[index].id.clone();
-            Err((index, ServingError::UnknownPrediction { id, reason: reason.to_owned() }))
+            Err((
+                index,
+                ServingError::UnknownPrediction {
+                    id,
+                    reason: reason.to_owned(),
+                },
+            ))
         };
         if let Some(index) = found[..ids.len()].iter().position(Option::is_none) {
             return unknown(index, "no prediction with this id was logged");
         }
         if let Some(place) = found[ids.len()..].iter().position(Option::is_some) {
-            return unknown(seconds[place], "the request had several inputs; send the id of one prediction, as ID.0");
+            return unknown(
+                seconds[place],
+                "the request had several inputs; send the id of one prediction, as ID.0",
+            );
         }
         Ok(())
     }
@@ -77,5 +109,8 @@ fn unknown_label(item: &Feedback, label_names: &HashMap<String, String>) -> Serv
     let mut names: Vec<&str> = label_names.values().map(String::as_str).collect();
     names.sort_unstable();
     names.dedup();
-    ServingError::UnknownLabel { label: item.label.chars().take(80).collect(), expected: names.join(", ") }
+    ServingError::UnknownLabel {
+        label: item.label.chars().take(80).collect(),
+        expected: names.join(", "),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice_inference::{SessionOptions, Scores, TextClassifier, Runtime};
+use sluice_inference::{Runtime, Scores, SessionOptions, TextClassifier};
 use sluice_registry::{ChallengerMode, ModelRef, Registry, Serving};
 
 use crate::ServingError;
@@ -25,18 +25,33 @@ pub(crate) struct LoadedRelease {
 
 impl LoadedModel {
     /// Reads a model's file, checks its digest, and makes its sessions.
-    async fn load(registry: &Registry, runtime: &Runtime, model: &ModelRef, options: SessionOptions) -> Result<Self, ServingError> {
+    async fn load(
+        registry: &Registry,
+        runtime: &Runtime,
+        model: &ModelRef,
+        options: SessionOptions,
+    ) -> Result<Self, ServingError> {
         let bytes = registry.models().model_bytes(model).await?;
         let runtime = runtime.clone();
-        let classifier = tokio::task::spawn_blocking(move || TextClassifier::load(&runtime, &bytes, options))
-            .await
-            .map_err(|error| ServingError::NotLoadable(format!("loading was interrupted: {error}")))??;
-        Ok(Self { model: model.clone(), labels: classifier.labels().into(), classifier })
+        let classifier =
+            tokio::task::spawn_blocking(move || TextClassifier::load(&runtime, &bytes, options))
+                .await
+                .map_err(|error| {
+                    ServingError::NotLoadable(format!("loading was interrupted: {error}"))
+                })??;
+        Ok(Self {
+            model: model.clone(),
+            labels: classifier.labels().into(),
+            classifier,
+        })
     }
 
     /// The scores of every text. Many texts go to a thread where they block nobody; a few are done before a hop
     /// to another thread would be (ten microseconds each).
-    pub(crate) async fn predict(self: &Arc<Self>, texts: &Arc<[String]>) -> Result<Vec<Scores>, ServingError> {
+    pub(crate) async fn predict(
+        self: &Arc<Self>,
+        texts: &Arc<[String]>,
+    ) -> Result<Vec<Scores>, ServingError> {
         const INLINE_BYTES: usize = 8 * 1024;
         let run = |model: &Self, texts: &[String]| {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -48,7 +63,9 @@ impl LoadedModel {
         let (model, texts) = (self.clone(), texts.clone());
         let scores = tokio::task::spawn_blocking(move || run(&model, &texts))
             .await
-            .map_err(|error| ServingError::NotLoadable(format!("inference was interrupted: {error}")))?;
+            .map_err(|error| {
+                ServingError::NotLoadable(format!("inference was interrupted: {error}"))
+            })?;
         Ok(scores?)
     }
 }
@@ -64,25 +81,41 @@ impl LoadedRelease {
     ) -> Result<Self, ServingError> {
         let loaded = |model: &ModelRef| {
             let before = before?;
-            let challenger = before.challenger.as_ref().map(|(challenger, ..)| challenger);
-            std::iter::once(&before.champion).chain(challenger).find(|loaded| loaded.model.digest == model.digest).cloned()
+            let challenger = before
+                .challenger
+                .as_ref()
+                .map(|(challenger, ..)| challenger);
+            std::iter::once(&before.champion)
+                .chain(challenger)
+                .find(|loaded| loaded.model.digest == model.digest)
+                .cloned()
         };
         let champion = match loaded(&serving.model) {
             Some(champion) => champion,
             None => Arc::new(LoadedModel::load(registry, runtime, &serving.model, options).await?),
         };
         // An aborted release is out of use as a whole, its challenger too.
-        let challenger = serving.release.challenger.as_ref().filter(|_| serving.aborted.is_none());
+        let challenger = serving
+            .release
+            .challenger
+            .as_ref()
+            .filter(|_| serving.aborted.is_none());
         let challenger = match challenger {
             None => None,
             Some(challenger) => {
                 let model = match loaded(&challenger.model) {
                     Some(model) => model,
-                    None => Arc::new(LoadedModel::load(registry, runtime, &challenger.model, options).await?),
+                    None => Arc::new(
+                        LoadedModel::load(registry, runtime, &challenger.model, options).await?,
+                    ),
                 };
                 Some((model, challenger.mode, challenger.weight))
             }
         };
-        Ok(Self { serving, champion, challenger })
+        Ok(Self {
+            serving,
+            champion,
+            challenger,
+        })
     }
 }

@@ -43,14 +43,31 @@ impl Prediction {
         scores: Vec<Scores>,
         latency: Duration,
     ) -> Self {
-        Self { id, at, model: model.model.clone(), variant, release, labels: model.labels.clone(), scores, latency }
+        Self {
+            id,
+            at,
+            model: model.model.clone(),
+            variant,
+            release,
+            labels: model.labels.clone(),
+            scores,
+            latency,
+        }
     }
 
     /// The index of the most probable label of an input, and its calibrated probability.
     #[must_use]
     pub fn top(scores: &Scores) -> (usize, f32) {
         let start = (0, f32::NEG_INFINITY);
-        scores.probabilities.iter().copied().enumerate().fold(start, |best, score| if score.1 > best.1 { score } else { best })
+        scores
+            .probabilities
+            .iter()
+            .copied()
+            .enumerate()
+            .fold(
+                start,
+                |best, score| if score.1 > best.1 { score } else { best },
+            )
     }
 }
 
@@ -68,7 +85,11 @@ pub(crate) fn log_lines(prediction: &Prediction, inputs: &[String], keep: LogInp
             outcome: Outcome {
                 label: prediction.labels[label].clone(),
                 confidence: f64::from(confidence),
-                scores: scores.probabilities.iter().map(|score| f64::from(*score)).collect(),
+                scores: scores
+                    .probabilities
+                    .iter()
+                    .map(|score| f64::from(*score))
+                    .collect(),
             },
             model_version: prediction.model.version,
             model: prediction.model.digest,

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use sluice_inference::{Runtime, RuntimeError, SessionOptions};
-use sluice_registry::{ChallengerMode, Clock, InstanceId, PredictionId, Registry, RequestIds, Serving, paths};
+use sluice_registry::{
+    ChallengerMode, Clock, InstanceId, PredictionId, Registry, RequestIds, Serving, paths,
+};
 use sluice_storage::{Container, Store};
 use sluice_telemetry::Event;
 use tokio::sync::{OnceCell, watch};
@@ -31,7 +33,7 @@ enum State {
     /// Nothing was released yet.
     NoRelease,
     /// Ready.
-    Serving(LoadedRelease),
+    Serving(Box<LoadedRelease>),
     /// There is a release, and it cannot be loaded.
     Failed(String),
 }
@@ -57,15 +59,27 @@ pub struct Predictor {
 
 impl std::fmt::Debug for Predictor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Predictor").field("instance", &self.instance).field("state", &self.state.load()).finish_non_exhaustive()
+        f.debug_struct("Predictor")
+            .field("instance", &self.instance)
+            .field("state", &self.state.load())
+            .finish_non_exhaustive()
     }
 }
 
 impl Predictor {
     /// Makes a predictor that answers nothing yet: call [`Predictor::follow`], or [`Predictor::refresh`] by hand.
     #[must_use]
-    pub fn new(registry: Registry, store: Arc<dyn Store>, config: PredictConfig, clock: Clock, load_runtime: RuntimeLoader) -> Arc<Self> {
-        let options = BatchOptions { interval: Duration::from_millis(config.log_interval_ms), ..BatchOptions::default() };
+    pub fn new(
+        registry: Registry,
+        store: Arc<dyn Store>,
+        config: PredictConfig,
+        clock: Clock,
+        load_runtime: RuntimeLoader,
+    ) -> Arc<Self> {
+        let options = BatchOptions {
+            interval: Duration::from_millis(config.log_interval_ms),
+            ..BatchOptions::default()
+        };
         let instance = InstanceId::random();
         Arc::new(Self {
             registry,
@@ -91,7 +105,10 @@ impl Predictor {
         let follower = tokio::spawn(async move {
             loop {
                 if let Err(error) = predictor.refresh().await {
-                    Event::ModelLoadFailed { error: &chain(&error) }.emit();
+                    Event::ModelLoadFailed {
+                        error: &chain(&error),
+                    }
+                    .emit();
                 }
                 predictor.write_counts().await;
                 tokio::time::sleep(Duration::from_secs(predictor.config.poll_seconds)).await;
@@ -127,14 +144,28 @@ impl Predictor {
         let begun = Instant::now();
         let runtime = self.runtime().await?;
         let before = self.state.load_full();
-        let before = if let State::Serving(loaded) = &*before { Some(loaded) } else { None };
-        let options = SessionOptions { sessions: self.sessions(), threads: 1 };
-        let loaded = LoadedRelease::load(&self.registry, runtime, serving.clone(), before, options).await?;
+        let before = if let State::Serving(loaded) = &*before {
+            Some(&**loaded)
+        } else {
+            None
+        };
+        let options = SessionOptions {
+            sessions: self.sessions(),
+            threads: 1,
+        };
+        let loaded =
+            LoadedRelease::load(&self.registry, runtime, serving.clone(), before, options).await?;
         let (release, model) = (loaded.serving.release.number, loaded.champion.model.clone());
-        self.state.store(Arc::new(State::Serving(loaded)));
+        self.state.store(Arc::new(State::Serving(Box::new(loaded))));
         // Only now: a model that could not be loaded is tried again at the next look.
         *seen = Some(serving);
-        Event::ModelLoaded { release, version: model.version, digest: &model.digest.short(), took: begun.elapsed() }.emit();
+        Event::ModelLoaded {
+            release,
+            version: model.version,
+            digest: &model.digest.short(),
+            took: begun.elapsed(),
+        }
+        .emit();
         Ok(())
     }
 
@@ -151,7 +182,11 @@ impl Predictor {
                 let load = self.load_runtime.clone();
                 tokio::task::spawn_blocking(move || load())
                     .await
-                    .map_err(|error| ServingError::NotLoadable(format!("loading ONNX Runtime was interrupted: {error}")))?
+                    .map_err(|error| {
+                        ServingError::NotLoadable(format!(
+                            "loading ONNX Runtime was interrupted: {error}"
+                        ))
+                    })?
                     .map_err(ServingError::from)
             })
             .await
@@ -163,7 +198,9 @@ impl Predictor {
     /// Nothing is released or loadable, inference fails, or the log is full.
     pub async fn predict(&self, inputs: Vec<String>) -> Result<Prediction, ServingError> {
         let state = self.ready_state().await?;
-        let State::Serving(loaded) = &*state else { return Err(ServingError::NoChampion) };
+        let State::Serving(loaded) = &*state else {
+            return Err(ServingError::NoChampion);
+        };
         let at = self.clock.now();
         let id = self.ids.next(at);
         let inputs: Arc<[String]> = inputs.into();
@@ -172,7 +209,15 @@ impl Predictor {
         let begun = Instant::now();
         let scores = model.predict(&inputs).await?;
         let latency = begun.elapsed();
-        let prediction = Prediction::new(id, at, model, variant, loaded.serving.release.number, scores, latency);
+        let prediction = Prediction::new(
+            id,
+            at,
+            model,
+            variant,
+            loaded.serving.release.number,
+            scores,
+            latency,
+        );
 
         let path = paths::prediction_log(&id.input(0));
         let mut lines = log_lines(&prediction, &inputs, self.config.log_inputs);
@@ -186,16 +231,25 @@ impl Predictor {
     }
 
     /// What a shadow challenger would have said: for the log only, and no reason for a request to fail.
-    async fn shadow_lines(&self, shadow: &Arc<LoadedModel>, answered: &Prediction, inputs: &Arc<[String]>) -> Vec<u8> {
+    async fn shadow_lines(
+        &self,
+        shadow: &Arc<LoadedModel>,
+        answered: &Prediction,
+        inputs: &Arc<[String]>,
+    ) -> Vec<u8> {
         let begun = Instant::now();
         match shadow.predict(inputs).await {
             Ok(scores) => {
                 let (id, at, release) = (answered.id, answered.at, answered.release);
-                let prediction = Prediction::new(id, at, shadow, "shadow", release, scores, begun.elapsed());
+                let prediction =
+                    Prediction::new(id, at, shadow, "shadow", release, scores, begun.elapsed());
                 log_lines(&prediction, inputs, self.config.log_inputs)
             }
             Err(error) => {
-                tracing::warn!(error = chain(&error), "the shadow challenger could not predict");
+                tracing::warn!(
+                    error = chain(&error),
+                    "the shadow challenger could not predict"
+                );
                 Vec::new()
             }
         }
@@ -206,7 +260,8 @@ impl Predictor {
         let state = self.state.load_full();
         let state = if matches!(*state, State::Starting) {
             let mut started = self.started.subscribe();
-            let waited = tokio::time::timeout(START_WAIT, started.wait_for(|started| *started)).await;
+            let waited =
+                tokio::time::timeout(START_WAIT, started.wait_for(|started| *started)).await;
             if !matches!(waited, Ok(Ok(_))) {
                 return Err(ServingError::Loading);
             }
@@ -225,7 +280,9 @@ impl Predictor {
     /// The labels of the model that answers, when there is one.
     pub async fn labels(&self) -> Result<Arc<[String]>, ServingError> {
         let state = self.ready_state().await?;
-        let State::Serving(loaded) = &*state else { return Err(ServingError::NoChampion) };
+        let State::Serving(loaded) = &*state else {
+            return Err(ServingError::NoChampion);
+        };
         Ok(loaded.champion.labels.clone())
     }
 
@@ -240,9 +297,17 @@ impl Predictor {
     }
 
     async fn write_counts(&self) {
-        let Some(counts) = self.counters.take(self.clock.now()) else { return };
-        let path = format!("requests/{}{}.jsonl", paths::hour_prefix(counts.at), self.instance);
-        let Ok(mut line) = serde_json::to_vec(&counts) else { return };
+        let Some(counts) = self.counters.take(self.clock.now()) else {
+            return;
+        };
+        let path = format!(
+            "requests/{}{}.jsonl",
+            paths::hour_prefix(counts.at),
+            self.instance
+        );
+        let Ok(mut line) = serde_json::to_vec(&counts) else {
+            return;
+        };
         line.push(b'\n');
         if let Err(error) = self.log.push(&path, &line).await {
             tracing::warn!(%error, "the request counts could not be logged");
@@ -251,7 +316,11 @@ impl Predictor {
 
     /// Writes what is buffered and stops following. Says whether the whole log is durable.
     pub async fn close(&self) -> bool {
-        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let follower = self
+            .follower
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(follower) = follower {
             follower.abort();
         }
@@ -264,7 +333,9 @@ impl LoadedRelease {
     /// Who answers a request: the canary takes its share, the same for every retry with the same id.
     fn variant_for(&self, id: &sluice_registry::RequestId) -> (&Arc<LoadedModel>, &'static str) {
         match &self.challenger {
-            Some((model, ChallengerMode::Canary, weight)) if share_of(id) < *weight => (model, "canary"),
+            Some((model, ChallengerMode::Canary, weight)) if share_of(id) < *weight => {
+                (model, "canary")
+            }
             _ => (&self.champion, "champion"),
         }
     }
@@ -290,10 +361,17 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// Reads an id as callers may write it: a prediction's id, or a request's id when it had one input.
 pub(crate) fn parse_id(text: &str) -> Result<PredictionId, ServingError> {
-    let unknown = |reason: String| ServingError::UnknownPrediction { id: text.chars().take(80).collect(), reason };
+    let unknown = |reason: String| ServingError::UnknownPrediction {
+        id: text.chars().take(80).collect(),
+        reason,
+    };
     if text.contains('.') {
-        return text.parse().map_err(|error: sluice_registry::InvalidPredictionId| unknown(error.to_string()));
+        return text
+            .parse()
+            .map_err(|error: sluice_registry::InvalidPredictionId| unknown(error.to_string()));
     }
-    let request: sluice_registry::RequestId = text.parse().map_err(|error: sluice_registry::InvalidPredictionId| unknown(error.to_string()))?;
+    let request: sluice_registry::RequestId = text
+        .parse()
+        .map_err(|error: sluice_registry::InvalidPredictionId| unknown(error.to_string()))?;
     Ok(request.input(0))
 }

@@ -94,41 +94,92 @@ impl Event<'_> {
     /// Writes the event's log line.
     pub fn emit(&self) {
         match self {
-            Self::ModelLoaded { release, version, digest, took } => info!(
+            Self::ModelLoaded {
+                release,
+                version,
+                digest,
+                took,
+            } => info!(
                 release.number = release,
                 model.version = version,
                 model.digest = digest,
                 duration_ms = took.as_millis(),
                 "model version {version} answers now (release {release})"
             ),
-            Self::ModelLoadFailed { error } => error!(error, "the released model cannot be loaded; the one before goes on answering"),
-            Self::UploadIngested { upload, version, accepted, refused } => info!(
+            Self::ModelLoadFailed { error } => error!(
+                error,
+                "the released model cannot be loaded; the one before goes on answering"
+            ),
+            Self::UploadIngested {
+                upload,
+                version,
+                accepted,
+                refused,
+            } => info!(
                 upload.name = upload,
                 dataset.version = version,
                 rows.accepted = accepted,
                 rows.refused = refused,
                 "ingested {upload} into dataset version {version}: {accepted} rows taken, {refused} refused"
             ),
-            Self::UploadSkipped { upload, reason } => warn!(upload.name = upload, reason, "upload {upload} changed nothing: {reason}"),
-            Self::RunSubmitted { run, dataset_version, trigger } => info!(
+            Self::UploadSkipped { upload, reason } => warn!(
+                upload.name = upload,
+                reason, "upload {upload} changed nothing: {reason}"
+            ),
+            Self::RunSubmitted {
+                run,
+                dataset_version,
+                trigger,
+            } => info!(
                 run.id = run,
                 dataset.version = dataset_version,
                 trigger,
                 "training run {run} started on dataset version {dataset_version} ({trigger})"
             ),
             Self::RunSkipped { reason } => info!(reason, "no training run started: {reason}"),
-            Self::RunFailed { run, reason } => error!(run.id = run, reason, "training run {run} failed: {reason}"),
-            Self::CandidateGated { version, passed: true, .. } => {
-                info!(model.version = version, "candidate version {version} passed its gate and waits for approval");
+            Self::RunFailed { run, reason } => {
+                error!(run.id = run, reason, "training run {run} failed: {reason}")
             }
-            Self::CandidateGated { version, failures, .. } => {
-                warn!(model.version = version, ?failures, "candidate version {version} failed its gate: {}", failures.join("; "));
+            Self::CandidateGated {
+                version,
+                passed: true,
+                ..
+            } => {
+                info!(
+                    model.version = version,
+                    "candidate version {version} passed its gate and waits for approval"
+                );
             }
-            Self::ReportWritten { path, verdict, alerts } => {
-                info!(report.path = path, report.alerts = alerts, "report {path}: {verdict}");
+            Self::CandidateGated {
+                version, failures, ..
+            } => {
+                warn!(
+                    model.version = version,
+                    ?failures,
+                    "candidate version {version} failed its gate: {}",
+                    failures.join("; ")
+                );
             }
-            Self::PredictionLogDelayed { waiting_bytes, error } => {
-                warn!(waiting_bytes, error, "the prediction log cannot be written; {waiting_bytes} bytes wait for the next try");
+            Self::ReportWritten {
+                path,
+                verdict,
+                alerts,
+            } => {
+                info!(
+                    report.path = path,
+                    report.alerts = alerts,
+                    "report {path}: {verdict}"
+                );
+            }
+            Self::PredictionLogDelayed {
+                waiting_bytes,
+                error,
+            } => {
+                warn!(
+                    waiting_bytes,
+                    error,
+                    "the prediction log cannot be written; {waiting_bytes} bytes wait for the next try"
+                );
             }
         }
     }

@@ -5,6 +5,7 @@
 //! line of standard error for an error.
 
 mod events;
+mod line;
 mod logging;
 
 pub use events::Event;
