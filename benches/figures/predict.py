@@ -11,7 +11,7 @@ from figures.client import first_prediction
 from figures.process import free_port, stop
 from figures.report import section, spread, table, verdict
 from figures.rows import labelled_rows
-from figures.wrk import Load
+from figures.wrk import Load, Server
 
 ROUNDS = 3
 WARM_UP_SECONDS = 2
@@ -27,14 +27,15 @@ def measure() -> str:
         return section("predict", "skipped: wrk is absent")
     busy = machine.load()
     data, model, bodies = loop.released_model(), python_server.exported_model(), request_bodies()
-    ours, theirs = free_port(), free_port()
-    handler = loop.start_handler(data, ours)
-    peer = python_server.start(model, theirs, WORKERS)
+    our_port, their_port = free_port(), free_port()
+    handler = loop.start_handler(data, our_port)
+    peer = python_server.start(model, their_port, WORKERS)
+    ours, theirs = Server(handler.pid, our_port), Server(peer.pid, their_port)
     sent = 1
     try:
         first = bodies.read_bytes().splitlines()[0]
-        first_prediction(ours, first)
-        first_prediction(theirs, first)
+        first_prediction(our_port, first)
+        first_prediction(their_port, first)
         sent += wrk.post(ours, "/api/predict", bodies, WARM_UP_SECONDS).requests
         wrk.post(theirs, "/api/predict", bodies, WARM_UP_SECONDS)
         sluice, constant, python = [], [], []
@@ -56,7 +57,7 @@ def measure() -> str:
         f"wrk with {wrk.THREADS} threads on the same cores as the server; {ROUNDS} rounds of {SECONDS} s in turn, "
         f"median (least–greatest). {busy}",
         table(
-            ["server", "answers/s", "throughput", "p50 ms", "p99 ms", "p99", "failed"],
+            ["server", "answers/s", "throughput", "p50 ms", "p99 ms", "p99", "µs of processor per answer", "failed"],
             [
                 _row(f"FastAPI, uvicorn ({WORKERS} workers), onnxruntime, TF-IDF by skl2onnx", python, python),
                 _row("sluice handler, prediction log on", sluice, python),
@@ -84,6 +85,7 @@ def _row(what: str, loads: list[Load], peer: list[Load]) -> list[str]:
         spread([load.p50_ms for load in loads]),
         spread([load.p99_ms for load in loads]),
         f"{_ratio(loads, peer, lambda load: load.p99_ms):.2f}×",
+        spread([load.processor_us for load in loads], ".0f"),
         str(sum(load.not_200 + load.broken for load in loads)),
     ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from figures.paths import WRK_SCRIPT
+from figures.process import processor_seconds
 
 CONNECTIONS = 16
 THREADS = 2
@@ -22,11 +23,18 @@ class Load:
     p99_ms: float
     not_200: int
     broken: int
+    # What the server used of the processor for all of them.
+    processor_seconds: float
 
     @property
     def per_second(self) -> float:
         """Answers per second."""
         return self.requests / self.seconds
+
+    @property
+    def processor_us(self) -> float:
+        """Microseconds of the processor per answer, of the server alone."""
+        return self.processor_seconds / self.requests * 1e6
 
 
 def is_installed() -> bool:
@@ -34,20 +42,29 @@ def is_installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def post(port: int, path: str, bodies: Path, seconds: int) -> Load:
+@dataclass(frozen=True)
+class Server:
+    """A server on this machine."""
+
+    pid: int
+    port: int
+
+
+def post(server: Server, path: str, bodies: Path, seconds: int) -> Load:
     """Asks with the bodies in the file, one JSON document per line."""
-    return _run(port, seconds, str(bodies), path)
+    return _run(server, seconds, str(bodies), path)
 
 
-def get(port: int, path: str, seconds: int) -> Load:
+def get(server: Server, path: str, seconds: int) -> Load:
     """Asks without a body."""
-    return _run(port, seconds, "-", path)
+    return _run(server, seconds, "-", path)
 
 
-def _run(port: int, seconds: int, *script_arguments: str) -> Load:
+def _run(server: Server, seconds: int, *script_arguments: str) -> Load:
     command = [
         "wrk", f"--threads={THREADS}", f"--connections={CONNECTIONS}", f"--duration={seconds}s", "--timeout=10s",
-        f"--script={WRK_SCRIPT}", f"http://127.0.0.1:{port}", "--", *script_arguments,
+        f"--script={WRK_SCRIPT}", f"http://127.0.0.1:{server.port}", "--", *script_arguments,
     ]  # fmt: skip
+    before = processor_seconds(server.pid)
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Load(**json.loads(output.splitlines()[-1]))
+    return Load(**json.loads(output.splitlines()[-1]), processor_seconds=processor_seconds(server.pid) - before)
