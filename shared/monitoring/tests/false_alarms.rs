@@ -12,8 +12,15 @@ use sluice_monitoring::MonitorConfig;
 use sluice_monitoring::drift::{compare_categories, compare_values};
 use sluice_monitoring::profile::{Counts, Histogram};
 
-const REPEATS: u32 = 400;
-const SIZES: [(usize, usize); 3] = [(1_500, 100), (1_500, 1_000), (10_000, 300)];
+/// Rows of the baseline and of the window, and how often both are drawn: less often where drawing is slow.
+const CASES: [(usize, usize, u32); 3] =
+    [(1_500, 100, 600), (1_500, 1_000, 600), (10_000, 300, 200)];
+
+/// The rates in which a test at the level .05 may reject: within four standard errors, since a dozen rates are looked at.
+fn nominal(repeats: u32) -> std::ops::RangeInclusive<f64> {
+    let margin = 4.0 * (0.05 * 0.95 / f64::from(repeats)).sqrt();
+    (0.05 - margin).max(0.0)..=0.05 + margin
+}
 
 fn histogram(law: &impl Distribution<f64>, rows: usize, random: &mut StdRng) -> Histogram {
     let mut histogram = Histogram::default();
@@ -24,10 +31,14 @@ fn histogram(law: &impl Distribution<f64>, rows: usize, random: &mut StdRng) -> 
 }
 
 /// The shares of repeats in which the test rejects at .05, and in which our whole rule fires at that level, and at its default.
-fn rates(law: &impl Distribution<f64>, (n, m): (usize, usize), random: &mut StdRng) -> [f64; 3] {
+fn rates(
+    law: &impl Distribution<f64>,
+    (n, m, repeats): (usize, usize, u32),
+    random: &mut StdRng,
+) -> [f64; 3] {
     let config = MonitorConfig::default();
     let mut counts = [0u32; 3];
-    for _ in 0..REPEATS {
+    for _ in 0..repeats {
         let comparison =
             compare_values(&histogram(law, n, random), &histogram(law, m, random)).unwrap();
         let p = comparison.chi_squared.p_value;
@@ -40,43 +51,40 @@ fn rates(law: &impl Distribution<f64>, (n, m): (usize, usize), random: &mut StdR
             *count += u32::from(fires);
         }
     }
-    counts.map(|count| f64::from(count) / f64::from(REPEATS))
+    counts.map(|count| f64::from(count) / f64::from(repeats))
 }
 
 #[test]
 fn numbers_of_one_law_rarely_alarm() {
     let mut random = StdRng::seed_from_u64(20_130_424);
-    for sizes in SIZES {
+    for case in CASES {
+        // A smooth law, a score that crowds at both ends, and whole numbers with many ties. A rising map of these, such as the
+        // lognormal, changes nothing: the bins hold equal shares.
         let laws = [
             (
                 "normal",
-                rates(&Normal::new(0.0, 1.0).unwrap(), sizes, &mut random),
-            ),
-            (
-                "lognormal",
-                rates(&LogNormal::new(0.0, 1.0).unwrap(), sizes, &mut random),
+                rates(&Normal::new(0.0, 1.0).unwrap(), case, &mut random),
             ),
             (
                 "score",
-                rates(&Beta::new(0.3, 0.2).unwrap(), sizes, &mut random),
+                rates(&Beta::new(0.3, 0.2).unwrap(), case, &mut random),
             ),
             (
                 "words",
                 rates(
                     &LogNormal::new(2.5, 0.4).unwrap().map(f64::round),
-                    sizes,
+                    case,
                     &mut random,
                 ),
             ),
         ];
         for (law, [test, rule, default]) in laws {
             println!(
-                "{sizes:?} {law}: test at .05 {test:.3}, rule at .05 {rule:.3}, rule as configured {default:.3}"
+                "{case:?} {law}: test at .05 {test:.3}, rule at .05 {rule:.3}, rule as configured {default:.3}"
             );
-            // Nominal .05; three standard errors of 400 repeats are .033.
-            assert!((0.017..=0.083).contains(&test), "{sizes:?} {law}: {test}");
-            assert!(rule <= 0.07, "{sizes:?} {law}: {rule}");
-            assert!(default <= 0.01, "{sizes:?} {law}: {default}");
+            assert!(nominal(case.2).contains(&test), "{case:?} {law}: {test}");
+            assert!(rule <= 0.07, "{case:?} {law}: {rule}");
+            assert!(default <= 0.01, "{case:?} {law}: {default}");
         }
     }
 }
@@ -98,17 +106,17 @@ fn categories_of_one_law_rarely_alarm() {
         }
         counts
     };
-    for (n, m) in SIZES {
-        let fired = (0..REPEATS)
+    for (n, m, repeats) in CASES {
+        let fired = (0..repeats)
             .filter(|_| {
                 let comparison =
                     compare_categories(&sample(n, &mut random), &sample(m, &mut random)).unwrap();
                 comparison.chi_squared.p_value <= 0.05
             })
             .count();
-        let rate = fired as f64 / f64::from(REPEATS);
+        let rate = fired as f64 / f64::from(repeats);
         println!("({n}, {m}) three categories: test at .05 {rate:.3}");
-        assert!((0.017..=0.083).contains(&rate), "({n}, {m}): {rate}");
+        assert!(nominal(repeats).contains(&rate), "({n}, {m}): {rate}");
     }
 }
 

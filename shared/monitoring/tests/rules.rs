@@ -190,6 +190,25 @@ fn ten_labels_decide_nothing() {
 }
 
 #[test]
+fn thirty_labels_with_a_few_more_errors_than_usual_decide_nothing_either() {
+    let mut window = observe(AS_TRAINED, 500, 0.0, 5);
+    for row in 0..30 {
+        let truth = if row % 2 == 0 { "other" } else { "disaster" };
+        let predicted = if row % 6 == 0 { "disaster" } else { truth };
+        window.outcomes.add(&JoinedOutcome {
+            predicted,
+            truth,
+            scores: &[],
+            slice: None,
+        });
+    }
+    let report = report(&window);
+    let signal = report.signal(Rule::MacroF1).unwrap();
+    assert!(signal.value.unwrap() > signal.threshold, "{signal:?}");
+    assert_eq!(signal.status, Status::Ok);
+}
+
+#[test]
 fn failing_requests_ask_for_an_abort_and_not_for_a_retrain() {
     let mut window = observe(AS_TRAINED, 400, 0.2, 6);
     window.errors = 60;

@@ -185,6 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn a_few_labels_that_are_all_right_are_no_certainty() {
+        let interval = bootstrap_macro_f1(
+            &table([(0, 0, 15), (0, 1, 0), (1, 0, 0), (1, 1, 15)]),
+            2,
+            0.95,
+            1,
+        )
+        .unwrap();
+        assert!(
+            interval.value == 1.0 && interval.low < 0.97 && interval.low > 0.8,
+            "{interval:?}"
+        );
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_interval() {
         let confusion = table([(0, 0, 40), (0, 1, 10), (1, 0, 10), (1, 1, 40)]);
         let interval = |seed| bootstrap_macro_f1(&confusion, 2, 0.95, seed);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Confusion, Reliability};
 use crate::MonitoringError;
 
-/// How many slices are counted by name; the rows of later ones count as [`OTHER_SLICES`].
+/// How many slices are counted by name; the rows of later ones count as `(other)`.
 pub const MAX_SLICES: usize = 100;
 /// The name under which the slices beyond [`MAX_SLICES`] are counted together.
 const OTHER_SLICES: &str = "(other)";

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Canvas;
-use super::frame::{FONT_SIZE, GRID, INK, anchored, colour, draw, short, text};
+use super::frame::{Area, FONT_SIZE, GRID, INK, anchored, colour, draw, short, text};
 use crate::MonitoringError;
 use crate::profile::Histogram;
 
@@ -111,7 +111,7 @@ impl BarChart {
         )
     }
 
-    fn legend(&self, area: &super::frame::Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    fn legend(&self, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
         for (series, (name, x)) in [("baseline (outlined)", 60), ("this window (filled)", 240)]
             .into_iter()
             .enumerate()
@@ -126,14 +126,11 @@ impl BarChart {
         Ok(())
     }
 
-    fn bars(
-        &self,
-        area: &super::frame::Area<'_>,
-        highest: f64,
-    ) -> Result<(), Box<dyn std::error::Error>> {
+    fn bars(&self, area: &Area<'_>, highest: f64) -> Result<(), Box<dyn std::error::Error>> {
         let (_, body) = area.split_vertically(TOP);
         let pairs = self.names.len() as f64;
         let mut chart = ChartBuilder::on(&body)
+            .margin_left(12)
             .margin_right(16)
             .margin_bottom(6)
             .x_label_area_size(44)
@@ -191,7 +188,7 @@ impl BarChart {
 
 /// The baseline's bars are outlined and the window's filled.
 fn bar(
-    area: &super::frame::Area<'_>,
+    area: &Area<'_>,
     series: usize,
     corners: [(i32, i32); 2],
 ) -> Result<(), Box<dyn std::error::Error>> {

@@ -103,13 +103,14 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A number as an axis or a table shows it: at most three digits after the point, none that say nothing.
+/// A number as an axis or a table shows it: three or so digits that say something.
 pub(crate) fn short(value: f64) -> String {
     let text = match value.abs() {
         0.0 => return "0".to_owned(),
         size if size >= 100.0 => return format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 0.01 => format!("{value:.3}"),
+        size if size >= 0.0001 => format!("{value:.5}"),
         _ => return format!("{value:.1e}"),
     };
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

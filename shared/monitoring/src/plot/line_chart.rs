@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Canvas;
-use super::frame::{FONT_SIZE, GRID, INK, anchored, colour, draw, short, text};
+use super::frame::{Area, FONT_SIZE, GRID, INK, anchored, colour, draw, short, text};
 use crate::MonitoringError;
 
 const SIZE: (u32, u32) = (860, 440);
@@ -120,7 +120,7 @@ impl LineChart {
         )
     }
 
-    fn legend(&self, area: &super::frame::Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    fn legend(&self, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
         area.draw(&Text::new(
             self.title.clone(),
             (60, 14),
@@ -128,42 +128,64 @@ impl LineChart {
         ))?;
         let mut x = 60;
         for (line, series) in self.series.iter().enumerate() {
-            let style = colour(line).stroke_width(3);
-            area.draw(&PathElement::new(dash(line, (x, 52), (x + 34, 52)), style))?;
-            area.draw(&mark(line, (x + 17, 52)))?;
+            stroke(area, line, (x, 52), (x + 38, 52))?;
+            area.draw(&mark(line, (x + 19, 52)))?;
             area.draw(&Text::new(
                 series.name.clone(),
-                (x + 42, 52),
+                (x + 46, 52),
                 anchored(FONT_SIZE, HPos::Left, VPos::Center),
             ))?;
-            x += 66 + series.name.chars().count() as i32 * 8;
+            x += 72 + series.name.chars().count() as i32 * 8;
         }
         Ok(())
     }
 
-    fn lines(&self, area: &super::frame::Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    /// Writes the steps' names under the axis: as many as have room.
+    fn name_steps(
+        &self,
+        area: &Area<'_>,
+        at: impl Fn(f64) -> (i32, i32),
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let longest = self
+            .steps
+            .iter()
+            .map(|step| step.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(1);
+        let room = (SIZE.0 as usize / (longest * 8 + 10)).max(1);
+        for (step, name) in self
+            .steps
+            .iter()
+            .enumerate()
+            .step_by(self.steps.len().div_ceil(room).max(1))
+        {
+            let (x, y) = at(step as f64);
+            area.draw(&PathElement::new(vec![(x, y), (x, y + 5)], INK))?;
+            area.draw(&Text::new(
+                name.clone(),
+                (x, y + 9),
+                anchored(FONT_SIZE - 1, HPos::Center, VPos::Top),
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn lines(&self, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
         let (low, high) = self.range();
         let last = self.steps.len().saturating_sub(1).max(1) as f64;
         let (_, body) = area.split_vertically(TOP);
         let mut chart = ChartBuilder::on(&body)
+            .margin_left(12)
             .margin_right(24)
             .margin_bottom(6)
             .x_label_area_size(44)
             .y_label_area_size(60)
             .build_cartesian_2d(-0.3..last + 0.3, low..high)?;
-        let label = |x: &f64| {
-            let step = x.round();
-            let named = (x - step).abs() < 1e-6 && step >= 0.0;
-            if named {
-                self.steps.get(step as usize).cloned().unwrap_or_default()
-            } else {
-                String::new()
-            }
-        };
         chart
             .configure_mesh()
             .disable_x_mesh()
-            .x_labels(self.steps.len().clamp(2, 14))
+            .disable_x_axis()
             .y_labels(6)
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID)
@@ -171,9 +193,9 @@ impl LineChart {
             .label_style(text(FONT_SIZE - 1))
             .axis_desc_style(text(FONT_SIZE))
             .y_desc(self.y_label.clone())
-            .x_label_formatter(&label)
             .y_label_formatter(&|value| short((value * 1e6).round() / 1e6))
             .draw()?;
+        self.name_steps(area, |step| chart.backend_coord(&(step, low)))?;
         for line in 0..self.series.len() {
             let points: Vec<(usize, f64)> = self
                 .points()
@@ -189,12 +211,7 @@ impl LineChart {
                     })
                     .collect();
                 for pair in pixels.windows(2) {
-                    for piece in dash(line, pair[0], pair[1]).chunks(2) {
-                        area.draw(&PathElement::new(
-                            piece.to_vec(),
-                            colour(line).stroke_width(3),
-                        ))?;
-                    }
+                    stroke(area, line, pair[0], pair[1])?;
                 }
                 for pixel in pixels {
                     area.draw(&mark(line, pixel))?;
@@ -203,6 +220,22 @@ impl LineChart {
         }
         Ok(())
     }
+}
+
+/// Draws a series' line between two pixels, in its dashes.
+fn stroke(
+    area: &Area<'_>,
+    line: usize,
+    from: (i32, i32),
+    to: (i32, i32),
+) -> Result<(), Box<dyn std::error::Error>> {
+    for piece in dash(line, from, to).chunks(2) {
+        area.draw(&PathElement::new(
+            piece.to_vec(),
+            colour(line).stroke_width(3),
+        ))?;
+    }
+    Ok(())
 }
 
 /// The ends of the strokes of a line between two pixels: whole for the first series, dashed for the second, dotted for the third.

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Canvas;
-use super::frame::{FONT_SIZE, GRID, INK, anchored, colour, draw, text};
+use super::frame::{Area, FONT_SIZE, GRID, INK, anchored, colour, draw, text};
 use crate::MonitoringError;
 use crate::performance::{Reliability, wilson};
 
@@ -45,7 +45,7 @@ pub fn reliability_diagram(
 }
 
 fn paint(
-    area: &super::frame::Area<'_>,
+    area: &Area<'_>,
     baseline: &Reliability,
     window: &Reliability,
 ) -> Result<(), Box<dyn std::error::Error>> {
@@ -71,6 +71,7 @@ fn paint(
     let left = ((lowest - 0.02) * 10.0).floor().max(0.0) / 10.0;
     let (_, body) = area.split_vertically(TOP);
     let mut chart = ChartBuilder::on(&body)
+        .margin_left(12)
         .margin_right(16)
         .margin_bottom(6)
         .x_label_area_size(44)

@@ -6,8 +6,8 @@ use super::Rule;
 
 /// Windows, thresholds and what follows from an alert: the `[monitor]` table of `sluice.toml`.
 ///
-/// Every field has a default; an unknown key is an error. The defaults were chosen on real streams: quiet on samples of one law at all window sizes, loud
-/// within some hundred predictions of a new kind of input.
+/// Every field has a default; an unknown key is an error. The defaults were chosen on a real stream of messages: quiet when both sides come from one law,
+/// loud within some hundred predictions of a new kind of input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MonitorConfig {

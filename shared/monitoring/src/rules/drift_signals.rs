@@ -101,7 +101,7 @@ fn signal(config: &MonitorConfig, draft: Draft, adjusted: Option<f64>) -> Signal
     let (threshold, measure) = match rule {
         Rule::ScoreDrift => (config.score_drift_psi, "population stability index"),
         Rule::InputDrift => (config.input_drift_psi, "population stability index"),
-        _ => (config.prevalence_shift, "share that changed label"),
+        _ => (config.prevalence_shift, "total variation of the shares"),
     };
     let what = match (rule, &subject) {
         (Rule::ScoreDrift, _) => "The score's distribution".to_owned(),
@@ -140,7 +140,7 @@ fn signal(config: &MonitorConfig, draft: Draft, adjusted: Option<f64>) -> Signal
             };
             let size = if is_share {
                 format!(
-                    "{:.0} % of {} rows changed label, the limit is {:.0} %",
+                    "the shares moved by {:.0} points on {} rows, the limit is {:.0}",
                     value * 100.0,
                     rows.1,
                     threshold * 100.0

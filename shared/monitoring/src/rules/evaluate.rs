@@ -143,3 +143,16 @@ pub(super) fn decide(value: f64, threshold: f64, significant: bool) -> Status {
         _ => Status::Ok,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_needs_size_and_significance() {
+        assert_eq!(decide(0.3, 0.25, true), Status::Alert);
+        assert_eq!(decide(0.2, 0.25, true), Status::Warning);
+        assert_eq!(decide(0.1, 0.25, true), Status::Ok);
+        assert_eq!(decide(9.0, 0.25, false), Status::Ok);
+    }
+}
