@@ -1,7 +1,9 @@
 //! The folder that a Functions host is started on: `host.json`, the executable, `sluice.toml`, one folder per function.
 //!
-//! The manifests are inside the executable, so `sluice up` needs no checkout. `func start` works on the same folder.
+//! The manifests are inside the executable, so `sluice up` needs no checkout. `func start` works on the same folder: its
+//! settings are in `local.settings.json`, which the deployed package has not got.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,11 @@ use anyhow::Context as _;
 use crate::functions::{HOST_JSON, MANIFESTS};
 
 /// Writes the folder anew where it differs; says the executable's path in it.
-pub(super) fn stage(folder: &Path, config_file: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn stage(
+    folder: &Path,
+    config_file: &Path,
+    settings: &BTreeMap<String, String>,
+) -> anyhow::Result<PathBuf> {
     let cannot = || format!("the folder {} cannot be staged", folder.display());
     fs::create_dir_all(folder).with_context(cannot)?;
     write(&folder.join("host.json"), HOST_JSON.as_bytes()).with_context(cannot)?;
@@ -27,6 +33,12 @@ pub(super) fn stage(folder: &Path, config_file: &Path) -> anyhow::Result<PathBuf
     let config = fs::read(config_file)
         .with_context(|| format!("{} cannot be read", config_file.display()))?;
     write(&folder.join("sluice.toml"), &config).with_context(cannot)?;
+    let local = serde_json::json!({ "IsEncrypted": false, "Values": settings });
+    write(
+        &folder.join("local.settings.json"),
+        &serde_json::to_vec_pretty(&local)?,
+    )
+    .with_context(cannot)?;
     let executable = folder.join("sluice");
     place_executable(&executable).with_context(cannot)?;
     Ok(executable)
@@ -65,15 +77,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let app = folder.path().join("app");
         let config = folder.path().join("sluice.toml");
+        let settings = BTreeMap::from([("MONITOR_SCHEDULE".to_owned(), "0 0 * * * *".to_owned())]);
         fs::write(&config, "# a").unwrap();
-        stage(&app, &config).unwrap();
+        stage(&app, &config, &settings).unwrap();
         fs::write(&config, "# b").unwrap();
-        stage(&app, &config).unwrap();
+        stage(&app, &config, &settings).unwrap();
         assert_eq!(fs::read_to_string(app.join("sluice.toml")).unwrap(), "# b");
         assert_eq!(
             fs::read_to_string(app.join("predict/function.json")).unwrap(),
             MANIFESTS[0].function_json
         );
         assert!(app.join("sluice").is_file());
+        let local = fs::read_to_string(app.join("local.settings.json")).unwrap();
+        assert!(local.contains("\"MONITOR_SCHEDULE\": \"0 0 * * * *\""));
     }
 }

@@ -84,11 +84,12 @@ impl Up {
             .parent()
             .map_or_else(|| data_root.clone(), Path::to_owned);
         let app_root = home.join("app");
-        staging::stage(&app_root, &context.settings.config_file)?;
+        let settings = app_settings(&context.config, &data_root);
+        staging::stage(&app_root, &context.settings.config_file, &settings)?;
 
         let mut options = HostOptions::new(app_root, &data_root, home.join("host"));
         options.environment = std::env::vars_os().collect();
-        options.settings = app_settings(&context.config, &data_root);
+        options.settings = settings;
         options.port = self.port.unwrap_or_else(usual_or_free_port);
         options.keys = if self.keys {
             KeyPolicy::Required
@@ -165,6 +166,8 @@ fn app_settings(config: &ModelConfig, data_root: &Path) -> BTreeMap<String, Stri
     let setting = |name: &str, value: String| (name.to_owned(), value);
     BTreeMap::from([
         setting("FUNCTIONS_WORKER_RUNTIME", "custom".into()),
+        // For Core Tools; the host of `sluice up` needs no storage account.
+        setting("AzureWebJobsStorage", "UseDevelopmentStorage=true".into()),
         setting(
             "SLUICE_STORAGE",
             StorageSetting::Directory(data_root.to_owned()).to_value(),
