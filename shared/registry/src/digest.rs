@@ -27,7 +27,15 @@ impl Digest {
     /// The 64 hexadecimal digits without the `sha256:` in front: for blob names.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+        // Every answer names a digest: a formatter for each byte would be a twentieth of the time of a prediction.
+        let mut hex = String::with_capacity(2 * self.0.len());
+        for byte in self.0 {
+            hex.push(digit(byte >> 4));
+            hex.push(digit(byte & 15));
+        }
+        hex
     }
 
     /// The first 12 hexadecimal digits: for people.
