@@ -8,7 +8,7 @@
 pub fn text_features(text: &str, features: &mut Vec<(String, f64)>) {
     let values = [
         ("characters", text.chars().count() as f64),
-        ("words", text.split_whitespace().count() as f64),
+        ("words", words(text) as f64),
     ];
     features.resize_with(values.len(), || (String::new(), 0.0));
     for ((name, value), (known, number)) in features.iter_mut().zip(values) {
@@ -19,9 +19,34 @@ pub fn text_features(text: &str, features: &mut Vec<(String, f64)>) {
     }
 }
 
+/// The runs without white space. An ASCII text is counted byte by byte without a branch, which the compiler makes
+/// vector instructions of: every uploaded row and every prediction goes through here.
+fn words(text: &str) -> usize {
+    if !text.is_ascii() {
+        return text.split_whitespace().count();
+    }
+    let is_space = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
+    let bytes = text.as_bytes();
+    let first = bytes.first().is_some_and(|byte| !is_space(*byte));
+    let later = bytes
+        .windows(2)
+        .filter(|pair| is_space(pair[0]) && !is_space(pair[1]))
+        .count();
+    usize::from(first) + later
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn ascii_words_are_those_of_unicode(text in "[ -~\\s&&[:ascii:]]*|[\\x00-\\x7f]*") {
+            prop_assert_eq!(words(&text), text.split_whitespace().count());
+        }
+    }
 
     #[test]
     fn counts_characters_and_words() {
