@@ -3,6 +3,8 @@
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use azure_functions::wire::MAX_REQUEST_BODY_BYTES;
+use futures::StreamExt as _;
 use serde::Deserialize;
 
 use super::ApiError;
@@ -17,33 +19,22 @@ pub struct JsonBody(Bytes);
 /// 405 for another method, 413 over the limit, 415 for another content type, 400 for invalid UTF-8 or a broken body.
 pub async fn read_json(request: Request, max_bytes: usize) -> Result<JsonBody, ApiError> {
     let (parts, body) = request.into_parts();
-    check_method(&parts.method)?;
-    check_content_type(&parts.headers)?;
-    let too_large = || {
-        ApiError::new(
+    let checked = check_method(&parts.method).and_then(|()| check_content_type(&parts.headers));
+    let bytes = collect(body, if checked.is_ok() { max_bytes } else { 0 }).await;
+    checked?;
+    let bytes = bytes.map_err(|refused| match refused {
+        Refused::TooLarge => ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             format!("the body is larger than {max_bytes} bytes; send fewer or shorter inputs"),
         )
-        .about("body")
-    };
-    let length = parts
-        .headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > max_bytes) {
-        return Err(too_large());
-    }
-    let bytes = collect(body, max_bytes)
-        .await
-        .map_err(|refused| match refused {
-            Refused::TooLarge => too_large(),
-            Refused::Broken => ApiError::invalid(
-                "broken_body",
-                "body",
-                "the body ended before its announced length",
-            ),
-        })?;
+        .about("body"),
+        Refused::Broken => ApiError::invalid(
+            "broken_body",
+            "body",
+            "the body ended before its announced length",
+        ),
+    })?;
     if let Err(error) = std::str::from_utf8(&bytes) {
         let at = error.valid_up_to();
         return Err(ApiError::invalid(
@@ -60,17 +51,31 @@ enum Refused {
     Broken,
 }
 
+/// Reads the whole body, and keeps it when it has at most `max_bytes`.
+///
+/// A body that is refused is read to its end all the same, as far as the host lets one through: whoever is answered
+/// while still sending sees a broken connection and not the answer.
 async fn collect(body: Body, max_bytes: usize) -> Result<Bytes, Refused> {
-    axum::body::to_bytes(body, max_bytes)
-        .await
-        .map_err(|error| {
-            let source: Option<&dyn std::error::Error> = std::error::Error::source(&error);
-            if source.is_some_and(|source| source.to_string().contains("length limit")) {
-                Refused::TooLarge
-            } else {
-                Refused::Broken
-            }
-        })
+    let (mut pieces, mut length) = (Vec::new(), 0);
+    let mut stream = body.into_data_stream();
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|_| Refused::Broken)?;
+        length += piece.len();
+        if length <= max_bytes {
+            pieces.push(piece);
+        } else if length <= MAX_REQUEST_BODY_BYTES {
+            pieces.clear();
+        } else {
+            break;
+        }
+    }
+    if length > max_bytes {
+        return Err(Refused::TooLarge);
+    }
+    Ok(match pieces.len() {
+        1 => pieces.swap_remove(0),
+        _ => pieces.concat().into(),
+    })
 }
 
 fn check_method(method: &Method) -> Result<(), ApiError> {
