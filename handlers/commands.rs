@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use sluice_telemetry::LogStream;
 
 use crate::config::{ModelConfig, Settings, StorageSetting};
 use crate::context::Context;
@@ -96,11 +97,11 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     // Before anything is bound or written: a wrong setting stops the process with one line.
     let config = ModelConfig::read(&settings.config_file)?;
 
-    let logs = match &cli.command {
-        None => settings.log.filter.clone(),
-        Some(command) => command.log_filter(&settings.log.filter).to_owned(),
+    let (logs, stream) = match &cli.command {
+        None => (settings.log.filter.as_str(), LogStream::Output),
+        Some(command) => (command.log_filter(&settings.log.filter), LogStream::Error),
     };
-    sluice_telemetry::init(&logs, settings.log.format)
+    sluice_telemetry::init(logs, settings.log.format, stream)
         .context("SLUICE_LOG is not a filter, as info or sluice=debug")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
