@@ -1,5 +1,7 @@
 //! What is checked in every upload and row, and where the limits are.
 
+use std::fmt::Display;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -49,40 +51,48 @@ impl Checks {
     /// The keys with what is expected of them.
     pub fn validate(&self) -> Result<(), Vec<(&'static str, String)>> {
         let mut wrong = Vec::new();
-        let mut expect = |holds: bool, key, expected: &str| {
+        let mut expect = |holds: bool, key, expected: &str, got: &dyn Display| {
             if !holds {
-                wrong.push((key, expected.to_owned()));
+                wrong.push((key, format!("expected {expected}, got {got}")));
             }
         };
-        expect(
-            self.latest.is_none_or(|latest| latest > self.earliest),
-            "latest",
-            "a time after earliest",
-        );
+        if let Some(latest) = self.latest {
+            expect(
+                latest > self.earliest,
+                "latest",
+                "a time after earliest",
+                &latest,
+            );
+        }
         expect(
             (1_000..=1_000_000_000).contains(&self.max_row_bytes),
             "max_row_bytes",
             "a number of bytes from 1,000 to 1,000,000,000",
+            &self.max_row_bytes,
         );
         expect(
             (1..=100_000_000).contains(&self.max_text_chars),
             "max_text_chars",
             "a number of characters from 1 to 100,000,000",
+            &self.max_text_chars,
         );
         expect(
             self.max_decompressed_bytes > 0,
             "max_decompressed_bytes",
             "a number of bytes above 0",
+            &self.max_decompressed_bytes,
         );
         expect(
             self.max_gzip_ratio > 0,
             "max_gzip_ratio",
             "a number above 0",
+            &self.max_gzip_ratio,
         );
         expect(
             self.max_refused_share > 0.0 && self.max_refused_share <= 1.0,
             "max_refused_share",
             "a share above 0 and up to 1",
+            &self.max_refused_share,
         );
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
