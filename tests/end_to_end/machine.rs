@@ -12,6 +12,7 @@ use sluice_registry::Digest;
 use tempfile::TempDir;
 use toml::Table;
 
+use crate::process::{end, sluices_in};
 use crate::settings;
 use crate::up::{Handler, Up};
 use crate::wait::eventually;
@@ -187,6 +188,15 @@ impl Machine {
                 .unwrap()
                 .set_modified(then)
                 .unwrap();
+        }
+    }
+}
+
+impl Drop for Machine {
+    /// A training job outlives the process that started it, but not its folder.
+    fn drop(&mut self) {
+        for pid in sluices_in(self.folder.path()) {
+            end(pid);
         }
     }
 }

@@ -1,11 +1,16 @@
 //! A process that a test started: what it prints is kept, and it never outlives the test.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A running process with everything it printed so far.
 #[derive(Debug)]
@@ -82,26 +87,56 @@ pub(crate) fn signal_to(pid: u32, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
+/// Kills a process that one of the tests' own started, and waits until it is gone.
+pub(crate) fn end(pid: u32) {
+    let pid_of_it = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    // Gone already is fine, too.
+    let _ = kill_process(pid_of_it, Signal::KILL);
+    while is_running(pid) {
+        thread::sleep(PAUSE);
+    }
+}
+
 /// The children of a process that run our executable.
 pub(crate) fn sluice_children(parent: u32) -> Vec<u32> {
     let is_child = |pid: &u32| {
-        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
-            return false;
-        };
-        let Some((name, fields)) = stat.rsplit_once(')') else {
-            return false;
-        };
-        name.ends_with("(sluice") && fields.split_whitespace().nth(1) == Some(&parent.to_string())
+        let stat = stat(*pid).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        fields.split_whitespace().nth(1) == Some(&parent.to_string())
     };
-    let entries = std::fs::read_dir("/proc").unwrap();
+    sluices().into_iter().filter(is_child).collect()
+}
+
+/// The processes of our executable that work in `folder`: those that a test started, and what they started.
+pub(crate) fn sluices_in(folder: &Path) -> Vec<u32> {
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let works_there = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .windows(folder.len())
+            .any(|bytes| bytes == folder)
+    };
+    sluices().into_iter().filter(works_there).collect()
+}
+
+/// Every process of our executable that has not ended.
+fn sluices() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(is_child).collect()
+    pids.filter(|pid| {
+        stat(*pid).is_some_and(|stat| stat.contains("(sluice) ") && !stat.contains(") Z "))
+    })
+    .collect()
+}
+
+/// Number, name, state, parent and more of a process, see proc(5).
+fn stat(pid: u32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()
 }
 
 /// Whether there is such a process. One that has ended and waits for its parent counts as gone.
 pub(crate) fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| !stat.contains(") Z "))
+    stat(pid).is_some_and(|stat| !stat.contains(") Z "))
 }
 
 fn keep(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> JoinHandle<()> {

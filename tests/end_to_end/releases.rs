@@ -1,6 +1,7 @@
 //! Releases: the second training against the champion, the swap under load, rollback, abort, and what is refused.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -48,11 +49,13 @@ fn the_second_training_compares_with_the_champion_on_the_same_rows() {
 fn a_swap_drops_no_request_and_a_rollback_brings_the_old_model_back() {
     let up = with_two_candidates().up();
     up.answers(1);
-    let versions = while_clients_ask(&up, || {
+    let versions = while_clients_ask(&up, |every_client_sees| {
+        every_client_sees(1);
         up.release(2);
-        let back = up.sluice(&["release", "rollback", "--reason", "too many complaints"]);
-        back.expect_success();
-        up.answers(1);
+        every_client_sees(2);
+        up.sluice(&["release", "rollback", "--reason", "too many complaints"])
+            .expect_success();
+        every_client_sees(1);
     });
     for mut seen in versions {
         seen.dedup();
@@ -79,29 +82,45 @@ fn a_swap_drops_no_request_and_a_rollback_brings_the_old_model_back() {
     assert!(kinds.contains(&json!("release_rolled_back")), "{kinds:?}");
 }
 
-/// Asks without a pause from several threads while `work` is done; gives the model versions that each client saw.
-fn while_clients_ask(up: &Up, work: impl FnOnce()) -> Vec<Vec<u64>> {
+/// Asks without a pause from several threads while `work` is done; gives the model versions that each client saw. What
+/// `work` gets waits until the last answer of every client came from a version.
+fn while_clients_ask(up: &Up, work: impl FnOnce(&dyn Fn(u64))) -> Vec<Vec<u64>> {
     let (url, over) = (format!("{}/api/predict", up.url), AtomicBool::new(false));
+    let last_seen: [AtomicU64; 3] = Default::default();
     thread::scope(|scope| {
-        let client = || {
+        let ask = |last_seen: &AtomicU64| {
             let mut versions = Vec::new();
             while !over.load(Ordering::Relaxed) {
                 let answer = http::post(&url, &json!({ "inputs": ["the levee collapsed"] }));
                 assert_eq!(answer.status, 200, "{answer:?}");
-                versions.push(answer.json()["model"]["version"].as_u64().unwrap());
+                let version = answer.json()["model"]["version"].as_u64().unwrap();
+                versions.push(version);
+                last_seen.store(version, Ordering::Relaxed);
             }
             versions
         };
-        let clients: Vec<_> = (0..3).map(|_| scope.spawn(client)).collect();
+        let clients: Vec<_> = last_seen
+            .iter()
+            .map(|last_seen| scope.spawn(|| ask(last_seen)))
+            .collect();
+        let every_client_sees = |version: u64| {
+            up.eventually(&format!("version {version} at every client"), || {
+                let failed = clients.iter().any(|client| client.is_finished());
+                let all = last_seen
+                    .iter()
+                    .all(|seen| seen.load(Ordering::Relaxed) == version);
+                (all || failed).then_some(())
+            });
+        };
         // The clients must end also when the work fails.
-        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let worked = catch_unwind(AssertUnwindSafe(|| work(&every_client_sees)));
         over.store(true, Ordering::Relaxed);
         let versions = clients
             .into_iter()
             .map(|client| client.join().unwrap())
             .collect();
         if let Err(panic) = worked {
-            std::panic::resume_unwind(panic);
+            resume_unwind(panic);
         }
         versions
     })
