@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confidence_on_the_edge_of_a_bin_is_in_the_lower_one() {
+    fn bins_are_fifteenths_of_the_confidence() {
         let probabilities = [[0.2, 0.2, 0.2, 0.2, 0.2], [1.0, 0.0, 0.0, 0.0, 0.0]];
         let predictions = Predictions::new("edges", 5, probabilities).unwrap();
         let confidence = Confidence::new([0, 0], &predictions);

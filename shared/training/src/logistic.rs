@@ -21,7 +21,7 @@ use objective::State;
 pub(crate) use objective::{Problem, logits_for, loss_and_residuals};
 
 /// Steps that L-BFGS remembers.
-const MEMORY: usize = 10;
+const MEMORY: usize = 6;
 
 /// Steps after which the diagonal of the Hessian is computed anew: it shrinks as rows become certain.
 const DIAGONAL_EVERY: usize = 5;
