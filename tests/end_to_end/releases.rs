@@ -87,21 +87,22 @@ fn a_swap_drops_no_request_and_a_rollback_brings_the_old_model_back() {
 fn while_clients_ask(up: &Up, work: impl FnOnce(&dyn Fn(u64))) -> Vec<Vec<u64>> {
     let (url, over) = (format!("{}/api/predict", up.url), AtomicBool::new(false));
     let last_seen: [AtomicU64; 3] = Default::default();
+    let ask = |last_seen: &AtomicU64| {
+        let mut versions = Vec::new();
+        while !over.load(Ordering::Relaxed) {
+            let answer = http::post(&url, &json!({ "inputs": ["the levee collapsed"] }));
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let version = answer.json()["model"]["version"].as_u64().unwrap();
+            versions.push(version);
+            last_seen.store(version, Ordering::Relaxed);
+        }
+        versions
+    };
     thread::scope(|scope| {
-        let ask = |last_seen: &AtomicU64| {
-            let mut versions = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                let answer = http::post(&url, &json!({ "inputs": ["the levee collapsed"] }));
-                assert_eq!(answer.status, 200, "{answer:?}");
-                let version = answer.json()["model"]["version"].as_u64().unwrap();
-                versions.push(version);
-                last_seen.store(version, Ordering::Relaxed);
-            }
-            versions
-        };
+        let ask = &ask;
         let clients: Vec<_> = last_seen
             .iter()
-            .map(|last_seen| scope.spawn(|| ask(last_seen)))
+            .map(|last_seen| scope.spawn(move || ask(last_seen)))
             .collect();
         let every_client_sees = |version: u64| {
             up.eventually(&format!("version {version} at every client"), || {
