@@ -59,7 +59,7 @@ impl Machine {
     /// A machine whose first model answers already: trained from some hundred rows, approved, promoted.
     pub(crate) fn released(changes: &[(&str, toml::Value)]) -> Self {
         let machine = Self::with(changes);
-        machine.ingest("first.csv", &crate::rows::csv(1, 700));
+        machine.ingest("first.csv", crate::rows::csv(1, 700));
         let version = machine.train();
         machine
             .sluice(&["release", "approve", &version.to_string(), "--promote"])
