@@ -24,8 +24,8 @@ class Connection:
         answer = b""
         while b"\r\n\r\n" not in answer:
             answer += self._receive()
-        head, _, content = answer.partition(b"\r\n\r\n")
-        status, *fields = head.decode("latin-1").split("\r\n")
+        received, _, content = answer.partition(b"\r\n\r\n")
+        status, *fields = received.decode("latin-1").split("\r\n")
         length = next(int(field.split(":")[1]) for field in fields if field.lower().startswith("content-length:"))
         while len(content) < length:
             content += self._receive()

@@ -9,8 +9,8 @@ from statistics import median
 from figures import loop, machine, python_server
 from figures.bodies import request_bodies
 from figures.client import first_prediction, predict_all
-from figures.process import free_port, processor_ms_of_threads, resident_mb, stop
-from figures.report import section, spread, table, verdict
+from figures.process import free_port, processor_ms_of_threads, resident_mb, running
+from figures.report import section, spread, table, verdicts
 from figures.rows import labelled_rows
 
 STARTS = 10
@@ -18,6 +18,9 @@ PREDICTIONS = 10_000
 CONNECTIONS = 16
 COLD_MS = 60.0
 MEMORY_MB = 60.0
+
+# Starts a server on a port.
+Start = Callable[[int], subprocess.Popen[bytes]]
 
 
 def measure() -> str:
@@ -33,7 +36,9 @@ def measure() -> str:
     def python(port: int) -> subprocess.Popen[bytes]:
         return python_server.start(model, port, workers=1)
 
-    cold, processor, memory = {}, {}, {}
+    cold: dict[Start, list[float]] = {}
+    processor: dict[Start, list[float]] = {}
+    memory: dict[Start, float] = {}
     for start in (handler, python):
         _cold(start, bodies[0])  # Files come into the page cache.
         cold[start], processor[start] = [], []
@@ -45,7 +50,7 @@ def measure() -> str:
     for start in (handler, python):
         memory[start] = _memory_mb(start, bodies)
 
-    def row(what: str, start: Callable) -> list[str]:
+    def row(what: str, start: Start) -> list[str]:
         return [
             what,
             spread(cold[start], ".0f"),
@@ -67,31 +72,25 @@ def measure() -> str:
             ["server", "first prediction ms", "faster", "ms of processor", "memory MB", "memory"],
             [row("FastAPI, uvicorn (1 worker), onnxruntime", python), row("sluice handler", handler)],
         ),
-        "\n".join([
-            verdict(f"first prediction within {COLD_MS:.0f} ms: {first:.0f} ms", first <= COLD_MS),
-            verdict(f"at most {MEMORY_MB:.0f} MB after {PREDICTIONS:,} predictions: {held:.0f} MB", held <= MEMORY_MB),
-        ]),
+        verdicts(
+            (f"first prediction within {COLD_MS:.0f} ms: {first:.0f} ms", first <= COLD_MS),
+            (f"at most {MEMORY_MB:.0f} MB after {PREDICTIONS:,} predictions: {held:.0f} MB", held <= MEMORY_MB),
+        ),
     )
 
 
-def _cold(start: Callable[[int], subprocess.Popen[bytes]], body: bytes) -> tuple[float, float]:
+def _cold(start: Start, body: bytes) -> tuple[float, float]:
     """Milliseconds until the first prediction, by the clock and of the processor."""
     port = free_port()
     begun = time.perf_counter()
-    server = start(port)
-    try:
+    with running(start(port)) as server:
         first_prediction(port, body)
-        return (time.perf_counter() - begun) * 1000, processor_ms_of_threads(server.pid)
-    finally:
-        stop(server)
+        return (time.perf_counter() - begun) * 1000, processor_ms_of_threads(server)
 
 
-def _memory_mb(start: Callable[[int], subprocess.Popen[bytes]], bodies: list[bytes]) -> float:
+def _memory_mb(start: Start, bodies: list[bytes]) -> float:
     port = free_port()
-    server = start(port)
-    try:
+    with running(start(port)) as server:
         first_prediction(port, bodies[0])
         predict_all(port, islice(cycle(bodies), PREDICTIONS), CONNECTIONS)
-        return resident_mb(server.pid)
-    finally:
-        stop(server)
+        return resident_mb(server)

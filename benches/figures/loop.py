@@ -7,6 +7,7 @@ import subprocess
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from figures.paths import ROOT, SLUICE, WORK
 from figures.rows import labelled_rows
@@ -29,9 +30,9 @@ def released_model() -> Path:
     return data
 
 
-def sluice(data: Path, *arguments: str) -> object:
+def sluice(data: Path, *arguments: str) -> Any:
     """Runs one command over the data folder; gives its JSON."""
-    command = [SLUICE, "--config", CONFIG, "--data", data, "--json", *arguments]
+    command: list[str | Path] = [SLUICE, "--config", CONFIG, "--data", data, "--json", *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 

@@ -2,14 +2,15 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 from figures import loop, machine, python_server, wrk
 from figures.bodies import request_bodies
 from figures.client import first_prediction
-from figures.process import free_port, stop
-from figures.report import section, spread, table, verdict
+from figures.process import free_port, running
+from figures.report import section, spread, table, verdicts
 from figures.rows import labelled_rows
 from figures.wrk import Load, Server
 
@@ -28,25 +29,26 @@ def measure() -> str:
     busy = machine.load()
     data, model, bodies = loop.released_model(), python_server.exported_model(), request_bodies()
     our_port, their_port = free_port(), free_port()
-    handler = loop.start_handler(data, our_port)
-    peer = python_server.start(model, their_port, WORKERS)
-    ours, theirs = Server(handler.pid, our_port), Server(peer.pid, their_port)
-    sent = 1
-    try:
+    sluice: list[Load] = []
+    constant: list[Load] = []
+    python: list[Load] = []
+    inline: list[Load] = []
+    with (
+        running(loop.start_handler(data, our_port)) as our_pid,
+        running(python_server.start(model, their_port, WORKERS)) as their_pid,
+    ):
+        ours, theirs = Server(our_pid, our_port), Server(their_pid, their_port)
         first = bodies.read_bytes().splitlines()[0]
         first_prediction(our_port, first)
         first_prediction(their_port, first)
-        sent += wrk.post(ours, "/api/predict", bodies, WARM_UP_SECONDS).requests
+        warm_up = wrk.post(ours, "/api/predict", bodies, WARM_UP_SECONDS)
         wrk.post(theirs, "/api/predict", bodies, WARM_UP_SECONDS)
-        sluice, constant, python = [], [], []
         for _ in range(ROUNDS):
             sluice.append(wrk.post(ours, "/api/predict", bodies, SECONDS))
             python.append(wrk.post(theirs, "/api/predict", bodies, SECONDS))
+            inline.append(wrk.post(theirs, "/api/predict_inline", bodies, SECONDS))
             constant.append(wrk.get(ours, "/", SECONDS))
-    finally:
-        stop(peer)
-        stop(handler)
-    sent += sum(load.requests for load in sluice)
+    sent = 1 + sum(load.requests for load in [warm_up, *sluice])
 
     times = _ratio(sluice, python, lambda load: load.per_second)
     tail = _ratio(sluice, python, lambda load: load.p99_ms)
@@ -60,20 +62,21 @@ def measure() -> str:
             ["server", "answers/s", "throughput", "p50 ms", "p99 ms", "p99", "µs of processor per answer", "failed"],
             [
                 _row(f"FastAPI, uvicorn ({WORKERS} workers), onnxruntime, TF-IDF by skl2onnx", python, python),
+                _row("the same without a thread per request", inline, python),
                 _row("sluice handler, prediction log on", sluice, python),
                 _row("ceiling: sluice handler, `GET /`, a constant", constant, python),
             ],
         ),
-        _log(data, sent),
-        "\n".join([
-            verdict(f"at least {TIMES_THROUGHPUT:.0f}× the throughput of the Python server: {times:.1f}×", times >= TIMES_THROUGHPUT),
-            verdict(f"at most a third of its p99: {tail:.2f}", tail <= SHARE_OF_P99),
-            verdict("every answer has status 200", not any(load.not_200 or load.broken for load in sluice)),
-        ]),
+        verdicts(
+            (f"at least {TIMES_THROUGHPUT:.0f}× the throughput of the Python server: {times:.1f}×", times >= TIMES_THROUGHPUT),
+            (f"at most a third of its p99: {tail:.2f}", tail <= SHARE_OF_P99),
+            ("every answer has status 200", not any(load.not_200 or load.broken for load in sluice)),
+            _log(data, sent),
+        ),
     )
 
 
-def _ratio(one: list[Load], other: list[Load], value: object) -> float:
+def _ratio(one: list[Load], other: list[Load], value: Callable[[Load], float]) -> float:
     return median(map(value, one)) / median(map(value, other))
 
 
@@ -90,7 +93,7 @@ def _row(what: str, loads: list[Load], peer: list[Load]) -> list[str]:
     ]
 
 
-def _log(data: Path, counted_by_clients: int) -> str:
+def _log(data: Path, counted_by_clients: int) -> tuple[str, bool]:
     """Compares the prediction log with what the handler says it answered, and with what wrk counted."""
     folder = data / "predictions"
     logs = [file for file in folder.rglob("*.jsonl") if file.relative_to(folder).parts[0] != "requests"]
@@ -101,7 +104,7 @@ def _log(data: Path, counted_by_clients: int) -> str:
     # wrk does not count the answers that were on their way when its time was over: one for each connection and round.
     on_their_way = wrk.CONNECTIONS * (ROUNDS + 1)
     complete = records == served and counted_by_clients <= records <= counted_by_clients + on_their_way
-    return verdict(
+    return (
         f"the log is complete: {records:,} records; the handler answered {served:,}; clients counted {counted_by_clients:,}, "
         f"without up to {on_their_way} that were under way when a round ended",
         complete,

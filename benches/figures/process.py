@@ -5,6 +5,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 MB = 1e6
@@ -17,7 +20,16 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def running(process: subprocess.Popen[bytes]) -> Iterator[int]:
+    """Gives the process's number; stops it at the end, whatever happens."""
+    try:
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM, and SIGKILL for a process that does not end."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
@@ -65,14 +77,24 @@ def _status_kib(pid: int, key: str) -> int:
     raise RuntimeError(f"process {pid} has no {key}: has it ended?")
 
 
-def run_measured(command: list[object], environment: dict[str, str] | None = None) -> tuple[float, float, float, bytes]:
-    """Runs a command; gives wall seconds, processor seconds, peak resident megabytes, and its output.
+@dataclass(frozen=True)
+class Usage:
+    """What one command used."""
 
-    The peak is the kernel's own (`ru_maxrss`). It also counts what this process holds when it starts the child: a few
-    megabytes here.
+    seconds: float
+    processor_seconds: float
+    peak_mb: float
+    output: bytes
+
+
+def run_measured(command: Sequence[str | Path]) -> Usage:
+    """Runs a command to its end.
+
+    The peak of its resident memory is the kernel's own (`ru_maxrss`). That also counts what this process held when it
+    started the command: a few megabytes here.
     """
     started = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command], env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -80,4 +102,4 @@ def run_measured(command: list[object], environment: dict[str, str] | None = Non
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"{command[0]} ended with code {process.returncode}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MB, output
+    return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MB, output)

@@ -18,7 +18,7 @@ def exported_model() -> Path:
 
 def start(model: Path, port: int, workers: int) -> subprocess.Popen[bytes]:
     """Starts uvicorn with as little logging as it can do with."""
-    command = [
+    command: list[str | Path] = [
         PYTHON, "-m", "uvicorn", "server:app", "--host=127.0.0.1", f"--port={port}", f"--workers={workers}",
         "--no-access-log", "--log-level=warning", "--loop=uvloop", "--http=httptools",
     ]  # fmt: skip

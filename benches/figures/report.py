@@ -18,9 +18,9 @@ def spread(values: Sequence[float], form: str = ".2f") -> str:
     return f"{median(values):{form}} ({min(values):{form}}–{max(values):{form}})"
 
 
-def verdict(what: str, met: bool) -> str:
-    """One target and whether it is met."""
-    return f"- {'met' if met else '**MISSED**'}: {what}"
+def verdicts(*targets: tuple[str, bool]) -> str:
+    """A list of targets, each with whether it is met."""
+    return "\n".join(f"- {'met' if met else '**MISSED**'}: {what}" for what, met in targets)
 
 
 def section(title: str, *paragraphs: str) -> str:

@@ -15,7 +15,7 @@ def labelled_rows() -> tuple[Path, str]:
         return TWEETS, ""
     file = WORK / "sample.csv"
     if not file.is_file():
-        command = [SLUICE, "sample", "--rows", str(SYNTHETIC_ROWS)]
+        command: list[str | Path] = [SLUICE, "sample", "--rows", str(SYNTHETIC_ROWS)]
         with file.with_suffix(".new").open("wb") as output:
             subprocess.run(command, check=True, stdout=output)
         file.with_suffix(".new").rename(file)

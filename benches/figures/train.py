@@ -9,7 +9,7 @@ from figures import machine
 from figures.config import with_value
 from figures.paths import PEERS, PYTHON, ROOT, SLUICE, WORK
 from figures.process import run_measured
-from figures.report import section, spread, table, verdict
+from figures.report import section, spread, table, verdicts
 from figures.rows import labelled_rows
 
 ROUNDS = 3
@@ -67,19 +67,22 @@ def measure() -> str:
                 row("sluice, C = 10 only, calibration", single),
             ],
         ),
-        "\n".join([
-            verdict(f"at least {TIMES_FASTER:.0f}× as fast as scikit-learn's one fit, with the search: {faster:.1f}×", faster >= TIMES_FASTER),
-            verdict(f"macro F1 no more than {F1_WITHIN} below scikit-learn's: {difference:+.4f}", difference >= -F1_WITHIN),
-        ]),
+        verdicts(
+            (
+                f"at least {TIMES_FASTER:.0f}× as fast as scikit-learn's one fit, with the search: {faster:.1f}×",
+                faster >= TIMES_FASTER,
+            ),
+            (f"macro F1 no more than {F1_WITHIN} below scikit-learn's: {difference:+.4f}", difference >= -F1_WITHIN),
+        ),
     )
 
 
 def _sluice(config: Path, rows: Path) -> dict:
-    command = [SLUICE, "--config", config, "train", rows, "--write-split", SPLIT, "--json"]
-    _, processor_seconds, _, output = run_measured(command)
-    return {**json.loads(output), "processor_seconds": processor_seconds}
+    command: list[str | Path] = [SLUICE, "--config", config, "train", rows, "--write-split", SPLIT, "--json"]
+    usage = run_measured(command)
+    return {**json.loads(usage.output), "processor_seconds": usage.processor_seconds}
 
 
 def _peer(*strengths: str) -> dict:
-    command = [PYTHON, PEERS / "train_sklearn.py", SPLIT, *strengths]
+    command: list[str | Path] = [PYTHON, PEERS / "train_sklearn.py", SPLIT, *strengths]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

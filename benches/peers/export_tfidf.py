@@ -26,9 +26,7 @@ def main() -> None:
     pipeline = make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=1000))
     pipeline.fit([row["text"] for row in table], [names.index(row["label"]) for row in table])
     options = {id(vectorizer): {"locale": "C.UTF-8"}, id(pipeline.steps[-1][1]): {"zipmap": False}}
-    model = convert_sklearn(
-        pipeline, initial_types=[("text", StringTensorType([None, 1]))], options=options, target_opset=21
-    )
+    model = convert_sklearn(pipeline, initial_types=[("text", StringTensorType([None, 1]))], options=options, target_opset=21)
     model_file.write_bytes(model.SerializeToString())
 
 
