@@ -116,7 +116,7 @@ impl Up {
 fn loop_until_url(process: &mut Process) -> String {
     eventually(
         "the url of the host",
-        || String::new(),
+        String::new,
         || {
             let output = process.output();
             assert!(process.ended().is_none(), "sluice up ended:\n{output}");
@@ -147,7 +147,7 @@ impl Handler {
         let url = format!("http://127.0.0.1:{port}");
         eventually(
             "the handler's first answer",
-            || String::new(),
+            String::new,
             || {
                 let output = process.output();
                 assert!(process.ended().is_none(), "the handler ended:\n{output}");
