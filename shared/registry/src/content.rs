@@ -22,8 +22,8 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
     if has_single_spaces(text.as_bytes()) {
         let capitals = text
             .bytes()
-            .fold(false, |found, byte| found | byte.is_ascii_uppercase());
-        return if capitals {
+            .fold(0, |found, byte| found | u8::from(byte.is_ascii_uppercase()));
+        return if capitals > 0 {
             Cow::Owned(text.to_ascii_lowercase())
         } else {
             Cow::Borrowed(text)
@@ -53,13 +53,14 @@ fn is_ascii_space(c: char) -> bool {
 /// Whether the only white space of an ASCII text is single spaces. Looks at every byte without stopping early: the
 /// compiler makes vector instructions of that, and most texts are short.
 fn has_single_spaces(text: &[u8]) -> bool {
-    let doubled = text
-        .windows(2)
-        .fold(false, |found, pair| found | (pair == b"  "));
-    let other = text
-        .iter()
-        .fold(false, |found, byte| found | matches!(byte, b'\t'..=b'\r'));
-    !doubled && !other
+    let next = text.get(1..).unwrap_or_default();
+    let doubled = text.iter().zip(next).fold(0, |found, (a, b)| {
+        found | u8::from(*a == b' ') & u8::from(*b == b' ')
+    });
+    let other = text.iter().fold(0, |found, byte| {
+        found | u8::from(byte.wrapping_sub(b'\t') < 5)
+    });
+    (doubled | other) == 0
 }
 
 /// NFKC before lower case, for a compatibility character may hide a capital (`ℌ`), and after it: `J̌` is two characters,
