@@ -283,10 +283,14 @@ fn command_line(context: &Context) -> String {
         .next()
         .unwrap_or_else(|| "sluice".to_owned());
     let StorageSetting::Directory(root) = &context.settings.storage;
-    let data = if root == Path::new(".sluice/data") {
-        String::new()
-    } else {
-        format!(" --data {}", root.display())
+    let option = |name: &str, value: &Path, usual: &str| {
+        if value == Path::new(usual) {
+            String::new()
+        } else {
+            format!(" --{name} {}", value.display())
+        }
     };
-    format!("{executable}{data}")
+    let config = option("config", &context.settings.config_file, "sluice.toml");
+    let data = option("data", root, ".sluice/data");
+    format!("{executable}{config}{data}")
 }
