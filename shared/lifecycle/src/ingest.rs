@@ -114,11 +114,7 @@ impl Lifecycle {
                 .emit();
             }
             IngestOutcome::AlreadyKnown { .. } => {
-                Event::UploadSkipped {
-                    upload: name,
-                    reason: "the same bytes were ingested before",
-                }
-                .emit();
+                Event::UploadKnown { upload: name }.emit();
             }
         }
         Ok(outcome)

@@ -35,7 +35,12 @@ pub enum Event<'a> {
         /// Rows refused.
         refused: u64,
     },
-    /// Nothing of an upload could be taken, or it was known already.
+    /// The bytes of an upload were ingested before: events come more than once.
+    UploadKnown {
+        /// The upload's name.
+        upload: &'a str,
+    },
+    /// Nothing of an upload could be taken.
     UploadSkipped {
         /// The upload's name.
         upload: &'a str,
@@ -121,6 +126,10 @@ impl Event<'_> {
                 rows.accepted = accepted,
                 rows.refused = refused,
                 "ingested {upload} into dataset version {version}: {accepted} rows taken, {refused} refused"
+            ),
+            Self::UploadKnown { upload } => info!(
+                upload.name = upload,
+                "upload {upload} changed nothing: the same bytes were ingested before"
             ),
             Self::UploadSkipped { upload, reason } => warn!(
                 upload.name = upload,
