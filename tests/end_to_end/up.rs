@@ -114,16 +114,12 @@ impl Up {
 }
 
 fn loop_until_url(process: &mut Process) -> String {
-    eventually(
-        "the url of the host",
-        String::new,
-        || {
-            let output = process.output();
-            assert!(process.ended().is_none(), "sluice up ended:\n{output}");
-            let (_, rest) = output.split_once("predict    POST ")?;
-            Some(rest.split_once("/api/predict")?.0.to_owned())
-        },
-    )
+    eventually("the url of the host", String::new, || {
+        let output = process.output();
+        assert!(process.ended().is_none(), "sluice up ended:\n{output}");
+        let (_, rest) = output.split_once("predict    POST ")?;
+        Some(rest.split_once("/api/predict")?.0.to_owned())
+    })
 }
 
 /// The custom handler alone, started as the Functions host starts it.
@@ -145,15 +141,11 @@ impl Handler {
         command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string());
         let mut process = Process::start(command);
         let url = format!("http://127.0.0.1:{port}");
-        eventually(
-            "the handler's first answer",
-            String::new,
-            || {
-                let output = process.output();
-                assert!(process.ended().is_none(), "the handler ended:\n{output}");
-                http::get(&url).ok()
-            },
-        );
+        eventually("the handler's first answer", String::new, || {
+            let output = process.output();
+            assert!(process.ended().is_none(), "the handler ended:\n{output}");
+            http::get(&url).ok()
+        });
         Self { process, url }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::machine::{Machine, files, read_json};
+use crate::machine::{Machine, files, read_json, said};
 use crate::rows;
 use crate::up::Up;
 
@@ -218,4 +218,38 @@ fn a_fresh_machine_shows_the_loop_with_messages_that_say_that_they_are_synthetic
         .find(|file| file.ends_with("evidence.md"))
         .unwrap();
     assert!(printed.contains(evidence.to_str().unwrap()), "{printed}");
+}
+
+#[test]
+fn what_up_prints_can_be_pasted() {
+    let machine = Machine::new();
+    fs::rename(machine.path("sluice.toml"), machine.path("model.toml")).unwrap();
+    let mut command = machine.command(&[
+        "--config",
+        "model.toml",
+        "--data",
+        "elsewhere/data",
+        "up",
+        "--port",
+        "0",
+        "--no-timers",
+    ]);
+    command.env_remove("SLUICE_STORAGE");
+    let up = Up::launch(machine, command);
+    up.candidate(1);
+    let paste = |ending: &str| {
+        let printed = up.process.output();
+        let line = printed.lines().find(|line| line.ends_with(ending));
+        let line = line.unwrap_or_else(|| panic!("no line ends with {ending:?}:\n{printed}"));
+        let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
+        let mut pasted = up.command(&arguments);
+        pasted.env_remove("SLUICE_STORAGE");
+        said(pasted).expect_success();
+    };
+    up.eventually("the whole of what to try next", || {
+        up.process.output().contains("audit trace ID").then_some(())
+    });
+    paste("release approve 1 --promote");
+    up.answers(1);
+    paste(" report");
 }
