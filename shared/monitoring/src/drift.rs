@@ -1,7 +1,7 @@
 //! How far two sets of values are apart, and whether that can be chance.
 //!
 //! * [`distance`]: PSI, Jensen–Shannon, Hellinger, Kullback–Leibler, L∞ of two lists of shares; Wasserstein of two samples.
-//! * [`kolmogorov_smirnov`], [`chi_squared_contingency`], [`two_proportions`]: two-sample tests; [`benjamini_hochberg`] over many of them.
+//! * [`kolmogorov_smirnov()`], [`chi_squared_contingency`], [`two_proportions`]: two-sample tests; [`benjamini_hochberg()`] over many of them.
 //! * [`compare_values`] and [`compare_categories`]: what the alert rules use, on [`Histogram`](crate::profile::Histogram)s and
 //!   [`Counts`](crate::profile::Counts).
 //! * [`evidently`], [`nannyml`], [`azure_ml`]: the same quantities exactly as those tools compute them, for whoever compares.

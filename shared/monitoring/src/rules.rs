@@ -1,6 +1,6 @@
 //! When to be worried: a window of predictions held against the baseline that was made at training time.
 //!
-//! [`evaluate`] is a pure function of its three arguments. A signal alerts when two things hold at once: the effect is at least its threshold, and
+//! [`evaluate()`] is a pure function of its three arguments. A signal alerts when two things hold at once: the effect is at least its threshold, and
 //! chance does not explain it at the configured significance. Huge windows so do not alarm about nothing, and small ones not about noise.
 
 mod config;

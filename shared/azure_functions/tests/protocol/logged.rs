@@ -1,44 +1,56 @@
 //! What goes to the log and what does not.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use axum::body::Body;
 use azure_functions::{App, Failure, FailureKind, Reply};
 use http::{Method, Request};
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::{call, invocation, panics};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The log lines of this thread.
+///
+/// One subscriber serves the whole process and sorts by thread: with a subscriber for this test alone, a log statement
+/// that another test's thread reaches first would be switched off for all.
+struct Lines;
+
+impl Lines {
+    fn start() -> Self {
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .with_writer(|| Self)
+                .init();
+        });
+        LOGGED.with_borrow_mut(Vec::clear);
+        Self
+    }
+
+    fn with(&self, word: &str) -> Vec<String> {
+        let text = LOGGED.with_borrow(|bytes| String::from_utf8(bytes.clone()).unwrap());
+        text.lines()
+            .filter(|line| line.contains(word))
+            .map(str::to_owned)
+            .collect()
+    }
+}
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Lines {
-    fn with(&self, word: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines()
-            .filter(|line| line.contains(word))
-            .map(str::to_owned)
-            .collect()
     }
 }
 
@@ -62,12 +74,7 @@ fn app() -> App {
 
 #[tokio::test]
 async fn server_faults_are_logged_once_and_client_faults_are_no_errors() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(lines.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let lines = Lines::start();
     let router = app().into_router().unwrap();
     let envelope = include_str!("../data/timer_captured.json");
 
