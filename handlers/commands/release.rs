@@ -262,15 +262,19 @@ async fn status(context: &Context, json: bool) -> anyhow::Result<()> {
     let serving = registry.releases().serving().await?;
     let newest = registry.releases().newest().await?;
     let mut waiting = Vec::new();
-    let champion = newest
-        .as_ref()
-        .map_or(0, |release| release.champion.version);
+    let champion = newest.as_ref().map(|release| &release.champion);
+    // A retrain on the same rows gives the same file: that model answers already.
+    let is_newer = |card: &ModelCard| {
+        champion.is_none_or(|champion| {
+            card.version > champion.version && card.file.digest != champion.digest
+        })
+    };
     for card in registry
         .models()
         .list(&context.config.name)
         .await?
         .into_iter()
-        .filter(|card| card.version > champion)
+        .filter(is_newer)
     {
         let model = card.model_ref();
         waiting.push(Waiting {

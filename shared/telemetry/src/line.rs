@@ -9,7 +9,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Writes `TIME  message`, or `TIME  WARN message: cause`. The other fields are for programs: they are in the JSON format.
+/// Writes `TIME  message`, `TIME WARN  message: cause` or `TIME ERROR  message: cause (fields)`. Elsewhere the fields are
+/// for programs: they are in the JSON format.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlainLine;
 
@@ -17,6 +18,7 @@ pub(crate) struct PlainLine;
 struct Parts {
     message: String,
     cause: String,
+    fields: Vec<String>,
 }
 
 impl Visit for Parts {
@@ -24,7 +26,7 @@ impl Visit for Parts {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
             "error" | "reason" => self.cause = format!("{value:?}"),
-            _ => {}
+            name => self.fields.push(format!("{name}={value:?}")),
         }
     }
 
@@ -54,6 +56,10 @@ where
         write!(writer, "  {}", parts.message)?;
         if !parts.cause.is_empty() && !parts.message.contains(&parts.cause) {
             write!(writer, ": {}", parts.cause)?;
+        }
+        // Whoever looks for the cause of an error wants to know all that there is.
+        if level == Level::ERROR && !parts.fields.is_empty() {
+            write!(writer, " ({})", parts.fields.join(", "))?;
         }
         writeln!(writer)
     }
