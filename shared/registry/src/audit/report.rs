@@ -118,7 +118,7 @@ impl VerifyReport {
         self.streams.iter().map(|stream| stream.lines).sum()
     }
 
-    /// The ends of all streams: keep them elsewhere and give them to the next [`AuditLog::verify`].
+    /// The ends of all streams: keep them elsewhere and give them to the next [`AuditLog::verify`](super::AuditLog::verify).
     #[must_use]
     pub fn heads(&self) -> Vec<StreamHead> {
         self.streams
