@@ -56,7 +56,7 @@ def measure() -> str:
     return section(
         "predict: one text per request, 16 connections",
         note,
-        f"wrk with {wrk.THREADS} threads on the same cores as the server; {ROUNDS} rounds of {SECONDS} s in turn, "
+        f"wrk with {wrk.THREADS} thread on the same cores as the server; {ROUNDS} rounds of {SECONDS} s in turn, "
         f"median (least–greatest). {busy}",
         table(
             ["server", "answers/s", "throughput", "p50 ms", "p99 ms", "p99", "µs of processor per answer", "failed"],

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from figures import machine
-from figures.config import with_value
+from figures.config import with_values
 from figures.paths import PEERS, PYTHON, ROOT, SLUICE, WORK
 from figures.process import run_measured
 from figures.report import section, spread, table, verdicts
@@ -30,7 +30,7 @@ def measure() -> str:
     """Both trainers in turn; medians."""
     busy = machine.load()
     rows, note = labelled_rows()
-    one_strength = with_value("regularisation", "[10.0]", WORK / "train" / "sluice.toml")
+    one_strength = with_values(WORK / "train" / "sluice.toml", regularisation="[10.0]")
     searched, single, peer = [], [], []
     for _ in range(ROUNDS):
         searched.append(_sluice(ROOT / "sluice.toml", rows))

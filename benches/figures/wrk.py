@@ -10,7 +10,8 @@ from figures.paths import WRK_SCRIPT
 from figures.process import processor_seconds
 
 CONNECTIONS = 16
-THREADS = 2
+# One is enough, and leaves the most of the machine to the server.
+THREADS = 1
 
 
 @dataclass(frozen=True)
