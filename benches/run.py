@@ -7,10 +7,10 @@ import argparse
 import sys
 import traceback
 
-from figures import cold, ingest, machine, predict, replay, train
+from figures import cold, host, ingest, machine, predict, replay, train
 from figures.paths import WORK
 
-BENCHES = {"train": train, "ingest": ingest, "predict": predict, "cold": cold, "replay": replay}
+BENCHES = {"train": train, "ingest": ingest, "predict": predict, "cold": cold, "host": host, "replay": replay}
 
 
 def main() -> int:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures Sluice beside its peers: benches/run.sh [train|ingest|predict|cold|replay|all]…, default all.
+# Measures Sluice beside its peers: benches/run.sh [train|ingest|predict|cold|host|replay|all]…, default all.
 # Sets up what is missing (Python packages under target/, wrk) and builds the release executable.
 #   BENCH_VENV    a ready Python environment with benches/peers/requirements.txt [default: target/bench/venv]
 #   BENCH_SLUICE  a ready executable [default: built here]

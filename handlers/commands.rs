@@ -6,20 +6,23 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use sluice_telemetry::LogStream;
+use tokio::runtime::Runtime;
 
-use crate::config::{ModelConfig, Settings, StorageSetting};
+use crate::config::{DEFAULT_FILTER, ModelConfig, Settings, StorageSetting};
 use crate::context::Context;
 
 mod audit;
 mod config;
 mod data;
 mod handler;
+mod host;
 mod host_log;
 mod output;
 mod progress;
 mod release;
 mod replay;
 mod report;
+mod staged;
 mod staging;
 mod status;
 mod train;
@@ -79,6 +82,9 @@ enum Command {
     Status(status::Status),
     /// Check sluice.toml and the environment.
     Check(config::Check),
+    /// Check any staged custom handler against what the Functions host expects.
+    #[command(subcommand)]
+    Host(host::HostCommand),
 }
 
 /// Runs one command.
@@ -94,21 +100,23 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         settings.storage = StorageSetting::Directory(data);
     }
     let json = cli.global.json;
+    // Somebody else's app has no sluice.toml.
+    let command = match cli.command {
+        Some(Command::Host(host)) => {
+            start_logs(&settings, Some("warn"))?;
+            return start_runtime()?.block_on(host.run(json));
+        }
+        Some(Command::Up(up)) if up.staged.is_some() => {
+            start_logs(&settings, Some("warn"))?;
+            return start_runtime()?.block_on(up.run_staged(&settings));
+        }
+        command => command,
+    };
     // Before anything is bound or written: a wrong setting stops the process with one line.
     let config = ModelConfig::read(&settings.config_file)?;
-
-    let (logs, stream) = match &cli.command {
-        None => (settings.log.filter.as_str(), LogStream::Output),
-        Some(command) => (command.log_filter(&settings.log.filter), LogStream::Error),
-    };
-    sluice_telemetry::init(logs, settings.log.format, stream)
-        .context("SLUICE_LOG is not a filter, as info or sluice=debug")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("no threads can be started")?;
-    runtime.block_on(async {
-        let Some(command) = cli.command else {
+    start_logs(&settings, command.as_ref().map(Command::usual_log))?;
+    start_runtime()?.block_on(async {
+        let Some(command) = command else {
             handler::run(settings, config).await?;
             return Ok(ExitCode::SUCCESS);
         };
@@ -126,16 +134,35 @@ pub fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Reconcile(reconcile) => reconcile.run(&*context("command")?, json).await?,
             Command::Status(status) => status.run(&*context("command")?, json).await?,
             Command::Check(check) => check.run(&settings, &config, json)?,
+            Command::Host(host) => return host.run(json).await,
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
+/// Log lines: of the handler on standard output; of commands, which print their result there, on standard error.
+fn start_logs(settings: &Settings, command: Option<&str>) -> anyhow::Result<()> {
+    let asked_for = settings.log.filter.as_str();
+    let (filter, stream) = match command {
+        None => (asked_for, LogStream::Output),
+        Some(usual) if asked_for == DEFAULT_FILTER => (usual, LogStream::Error),
+        Some(_) => (asked_for, LogStream::Error),
+    };
+    sluice_telemetry::init(filter, settings.log.format, stream)
+        .context("SLUICE_LOG is not a filter, as info or sluice=debug")
+}
+
+fn start_runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads can be started")
+}
+
 impl Command {
-    /// Commands print their result; of the log only warnings are worth a line beside it, unless a filter was asked for.
-    fn log_filter<'a>(&self, asked_for: &'a str) -> &'a str {
+    /// The filter when none was asked for: of the log only warnings are worth a line beside a result.
+    fn usual_log(&self) -> &'static str {
         match self {
-            _ if asked_for != "info" => asked_for,
             // In a replay a candidate that fails its gate is everyday business.
             Self::Replay(_) => "error",
             _ => "warn",

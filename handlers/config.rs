@@ -7,4 +7,4 @@ mod settings;
 
 pub use error::ConfigError;
 pub use file::{ModelConfig, Schedules};
-pub use settings::{LogSettings, Settings, StorageSetting};
+pub use settings::{DEFAULT_FILTER, LogSettings, Settings, StorageSetting};

@@ -13,7 +13,8 @@ use sluice_functions_host::{Host, HostOptions, KeyPolicy, RunningHost};
 use sluice_registry::{Proposal, RunState};
 use sluice_storage::Container;
 
-use super::{data, host_log, output, staging};
+use super::host::StagedSettings;
+use super::{data, host_log, output, staged, staging};
 use crate::config::{ModelConfig, Settings, StorageSetting};
 use crate::context::Context;
 use crate::sample;
@@ -46,9 +47,23 @@ pub(super) struct Up {
     /// Print everything that the host does.
     #[arg(long, short)]
     verbose: bool,
+    /// Serve this staged app instead of Sluice: any custom handler with its host.json and one folder per function.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["import", "empty"])]
+    pub(super) staged: Option<PathBuf>,
+    #[command(flatten)]
+    staged_settings: StagedSettings,
 }
 
 impl Up {
+    /// Serves an app that need not be Sluice.
+    pub(super) async fn run_staged(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let StorageSetting::Directory(data_root) = &settings.storage;
+        let Some(app_root) = &self.staged else {
+            anyhow::bail!("--staged names no folder");
+        };
+        staged::serve(&self, app_root, data_root, &self.staged_settings).await
+    }
+
     pub(super) async fn run(
         self,
         settings: Settings,
@@ -87,7 +102,19 @@ impl Up {
         let settings = app_settings(&context.config, &data_root);
         staging::stage(&app_root, &context.settings.config_file, &settings)?;
 
-        let mut options = HostOptions::new(app_root, &data_root, home.join("host"));
+        self.host(app_root, &data_root, home.join("host"), settings)
+            .await
+    }
+
+    /// Starts the local host over an app; returns when its handler answers.
+    pub(super) async fn host(
+        &self,
+        app_root: PathBuf,
+        data_root: &Path,
+        state_root: PathBuf,
+        settings: BTreeMap<String, String>,
+    ) -> anyhow::Result<RunningHost> {
+        let mut options = HostOptions::new(app_root, data_root, state_root);
         options.environment = std::env::vars_os().collect();
         options.settings = settings;
         options.port = self.port.unwrap_or_else(usual_or_free_port);

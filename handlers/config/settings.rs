@@ -6,6 +6,9 @@ use sluice_telemetry::LogFormat;
 
 use super::ConfigError;
 
+/// The log filter when `SLUICE_LOG` is not set.
+pub const DEFAULT_FILTER: &str = "info";
+
 /// Where the blobs are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageSetting {
@@ -100,7 +103,7 @@ impl Settings {
             storage,
             config_file,
             log: LogSettings {
-                filter: get("SLUICE_LOG").unwrap_or_else(|| "info".to_owned()),
+                filter: get("SLUICE_LOG").unwrap_or_else(|| DEFAULT_FILTER.to_owned()),
                 format,
             },
             handler_port: get("FUNCTIONS_CUSTOMHANDLER_PORT"),

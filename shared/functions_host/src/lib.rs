@@ -20,10 +20,13 @@
 //! ```
 //!
 //! The handler and what it starts are one process group, which ends with the host however the host ends.
+//!
+//! [`check_conformance`] drives the handler of any staged app through the same contract and says what it finds.
 
 mod blob;
 mod client;
 mod clock;
+mod conformance;
 mod envelope;
 mod error;
 mod event;
@@ -35,6 +38,7 @@ mod host_json;
 mod identity;
 mod index;
 mod invocation;
+mod local_settings;
 mod ncrontab;
 mod options;
 mod outcome;
@@ -47,6 +51,7 @@ mod timespan;
 mod wire;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use conformance::{ConformanceOptions, ConformanceReport, Finding, Verdict, check_conformance};
 pub use error::HostError;
 pub use event::{
     ConformanceFault, EventSink, HandlerEnd, HostEvent, InvocationFailure, OutputLevel,
@@ -56,5 +61,6 @@ pub use front::Keys;
 pub use function::AuthLevel;
 pub use host::{Host, RunningHost};
 pub use index::{FunctionReport, FunctionStatus};
+pub use local_settings::read_local_settings;
 pub use ncrontab::{NCrontab, NCrontabError};
 pub use options::{EnvelopeFraming, HostOptions, Instances, KeyPolicy, Profile};

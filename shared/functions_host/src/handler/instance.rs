@@ -3,7 +3,7 @@
 //! Sources: `WorkerProcess.cs`, `HttpFunctionInvocationDispatcher.cs` of the host.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
@@ -190,10 +190,26 @@ impl fmt::Debug for Instance {
 }
 
 /// A port that is free now. The same is used at every restart, so the handler must be able to bind it again at once.
-fn unused_port() -> std::io::Result<u16> {
+pub(crate) fn unused_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())
+}
+
+/// The variables that the host sets for one start. Source: `HttpWorkerProcess.cs`.
+pub(crate) fn start_variables(
+    port: &str,
+    worker_id: &str,
+    app_root: &OsStr,
+) -> [(OsString, OsString); 5] {
+    let variables: [(&str, &OsStr); 5] = [
+        (wire::PORT_VARIABLE, port.as_ref()),
+        (wire::LEGACY_PORT_VARIABLE, port.as_ref()),
+        (wire::WORKER_ID_VARIABLE, worker_id.as_ref()),
+        (wire::LEGACY_WORKER_ID_VARIABLE, worker_id.as_ref()),
+        (wire::APP_ROOT_VARIABLE, app_root),
+    ];
+    variables.map(|(name, value)| (name.into(), value.into()))
 }
 
 struct Supervisor {
@@ -340,15 +356,7 @@ impl Supervisor {
     }
 
     fn spawn(&self, worker_id: &str, log: &OutputLog) -> std::io::Result<Process> {
-        let port = self.port.to_string();
-        let own: [(&str, OsString); 5] = [
-            (wire::PORT_VARIABLE, port.clone().into()),
-            (wire::LEGACY_PORT_VARIABLE, port.into()),
-            (wire::WORKER_ID_VARIABLE, worker_id.into()),
-            (wire::LEGACY_WORKER_ID_VARIABLE, worker_id.into()),
-            (wire::APP_ROOT_VARIABLE, self.setup.app_root.clone()),
-        ];
-        let own = own.map(|(name, value)| (OsString::from(name), value));
+        let own = start_variables(&self.port.to_string(), worker_id, &self.setup.app_root);
         let arguments = self.setup.launch.arguments(&self.setup.settings.with(&own));
         let environment: Vec<_> = self.setup.environment.iter().cloned().chain(own).collect();
         Process::spawn(

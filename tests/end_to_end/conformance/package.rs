@@ -1,4 +1,4 @@
-//! Folder, function name, `function.json`, route and registration are one thing said five times: here they are compared.
+//! Line 46. Folder, function name, `function.json`, route and registration are one thing said five times: here they are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,6 +12,11 @@ use sluice::functions::{self, HOST_JSON, MANIFESTS};
 
 use crate::http;
 use crate::machine::Machine;
+
+#[test]
+fn line_46_the_staged_folder_is_complete() {
+    super::checked::holds(46);
+}
 
 fn folders() -> BTreeMap<String, Value> {
     let handlers = Path::new(env!("CARGO_MANIFEST_DIR")).join("handlers");
@@ -62,7 +67,7 @@ fn trigger(manifest: &Value) -> &Value {
 }
 
 #[test]
-fn folders_manifests_and_registrations_are_the_same_functions() {
+fn line_46_folders_manifests_and_registrations_are_the_same_functions() {
     let (machine, folders) = (Machine::new(), folders());
     let registered: BTreeMap<String, FunctionInfo> = registered(&machine)
         .into_iter()
@@ -100,7 +105,7 @@ fn folders_manifests_and_registrations_are_the_same_functions() {
 }
 
 #[test]
-fn binding_names_are_legal_and_stand_once() {
+fn line_46_binding_names_are_legal_and_stand_once() {
     for (name, manifest) in folders() {
         assert!(
             name.starts_with(|c: char| c.is_ascii_alphabetic()),
@@ -150,7 +155,7 @@ fn binding_names_are_legal_and_stand_once() {
 }
 
 #[test]
-fn the_host_starts_the_binary_by_its_name() {
+fn line_46_the_host_starts_the_binary_by_its_name() {
     let host: Value = serde_json::from_str(HOST_JSON).unwrap();
     let handler = &host["customHandler"];
     let binary = Path::new(env!("CARGO_BIN_EXE_sluice"))
@@ -164,7 +169,7 @@ fn the_host_starts_the_binary_by_its_name() {
 }
 
 #[test]
-fn up_serves_every_function_and_provides_every_setting_that_they_name() {
+fn line_46_up_serves_every_function_and_provides_every_setting_that_they_name() {
     let up = Machine::new().up();
     let served = http::get(&format!("{}/admin/functions", up.url))
         .unwrap()
