@@ -18,7 +18,6 @@ mod predict;
 mod reconcile;
 mod retrain;
 
-use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -36,7 +35,10 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<config::ConfigError>() {
             Some(error) => complain(&error.to_string(), BAD_SETTINGS),
-            None => complain(&format!("error: {}", chain(error.as_ref())), 1),
+            None => complain(
+                &format!("error: {}", sluice_telemetry::chain(error.as_ref())),
+                1,
+            ),
         },
     }
 }
@@ -51,23 +53,6 @@ fn complain(message: &str, code: u8) -> ExitCode {
     // Nobody may be listening any more: there is nobody left to tell that, either.
     let _ = writeln!(std::io::stderr(), "{message}");
     ExitCode::from(code)
-}
-
-/// An error and its causes in one line.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        // `transparent` errors repeat the text of their source.
-        if !text.ends_with(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// A fault that a later try may not meet: the host tries again.

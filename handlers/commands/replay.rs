@@ -11,8 +11,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use sluice_dataset::Row;
+use sluice_lifecycle::parse_duration;
 
 use super::{output, train};
 use crate::config::{ModelConfig, Settings};
@@ -36,14 +37,6 @@ pub(super) struct Replay {
     /// Where the plot goes (SVG).
     #[arg(long, default_value = "replay.svg", value_name = "FILE")]
     plot: PathBuf,
-}
-
-fn parse_duration(text: &str) -> Result<SignedDuration, String> {
-    let span: Span = text
-        .parse()
-        .map_err(|_| "expected a duration as 6h, 90m or 2d".to_owned())?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|error| error.to_string())
 }
 
 /// The rows of one ISO week.

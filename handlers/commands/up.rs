@@ -245,7 +245,7 @@ async fn watch_training(context: &Context, host: &RunningHost) -> std::convert::
     loop {
         if let Err(error) = look(context, host, &mut announced).await {
             tracing::debug!(
-                error = crate::chain(error.as_ref()),
+                error = sluice_telemetry::chain(error.as_ref()),
                 "the training run cannot be looked at"
             );
         }

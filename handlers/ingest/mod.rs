@@ -29,7 +29,10 @@ pub(crate) async fn handle(context: Arc<Context>, event: BlobEvent) -> Result<Re
             Ok(StartOutcome::Skipped { reason }) => {
                 reply.log(format!("no training run started: {reason}"))
             }
-            Err(error) => reply.log(format!("no training run started: {}", crate::chain(&error))),
+            Err(error) => reply.log(format!(
+                "no training run started: {}",
+                sluice_telemetry::chain(&error)
+            )),
         },
     )
 }

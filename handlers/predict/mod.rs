@@ -165,7 +165,7 @@ pub(crate) fn serving_error(error: &ServingError) -> ApiError {
         }
         _ => {
             tracing::error!(
-                error = crate::chain(error),
+                error = sluice_telemetry::chain(error),
                 "a request could not be answered"
             );
             ApiError::unavailable(

@@ -46,12 +46,12 @@ pub(crate) fn try_send(request: Request<Full<Bytes>>) -> Result<Answer, String> 
         let response = client
             .request(request)
             .await
-            .map_err(|error| sluice::chain(&error))?;
+            .map_err(|error| sluice_telemetry::chain(&error))?;
         let (parts, body) = response.into_parts();
         let body = body
             .collect()
             .await
-            .map_err(|error| sluice::chain(&error))?;
+            .map_err(|error| sluice_telemetry::chain(&error))?;
         Ok(Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,

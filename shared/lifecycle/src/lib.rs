@@ -24,7 +24,7 @@ pub use ingest::IngestOutcome;
 pub use lifecycle::{Lifecycle, LoopConfig};
 pub use local_trainer::LocalTrainer;
 pub use monitor::Monitored;
-pub use policy::{RetrainFacts, RetrainPolicy};
+pub use policy::{RetrainFacts, RetrainPolicy, parse_duration};
 pub use reconcile::Reconciled;
 pub use retrain::{StartOutcome, trigger_name};
 pub use train::TrainingJob;

@@ -4,13 +4,12 @@
 use std::collections::{HashMap, VecDeque};
 
 use futures::TryStreamExt as _;
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::SignedDuration;
+use serde::Serialize;
 use sluice_monitoring::page::Page;
 use sluice_monitoring::{Baseline, JoinedOutcome, Observation, Report, Window, evaluate};
 use sluice_registry::{
     Abort, AuditEvent, Digest, ModelArtifact, ModelRef, PredictionRecord, RunTrigger, Serving,
-    paths,
 };
 use sluice_storage::Container;
 use sluice_telemetry::Event;
@@ -65,15 +64,6 @@ impl Monitored {
         }
         text
     }
-}
-
-/// What is kept of a request count line; written by the serving side.
-#[derive(Deserialize)]
-struct RequestCounts {
-    at: Timestamp,
-    served: u64,
-    refused: u64,
-    failed: u64,
 }
 
 impl Lifecycle {
@@ -155,31 +145,10 @@ impl Lifecycle {
                 add(&mut window, &record, labels.get(&record.id));
             }
         }
-        self.add_requests(&mut window).await?;
+        let requests = predictions.request_counts(from, to).await?;
+        window.requests = requests.served + requests.refused + requests.failed;
+        window.errors = requests.failed;
         Ok(window)
-    }
-
-    /// Adds the requests of the window's hours.
-    async fn add_requests(&self, window: &mut Window) -> Result<(), LifecycleError> {
-        let mut hour = window.from;
-        while hour < window.to + SignedDuration::from_hours(1) {
-            let prefix = format!("requests/{}", paths::hour_prefix(hour));
-            let mut files = self.store.list(Container::Predictions, &prefix).await?;
-            while let Some(file) = files.try_next().await? {
-                let (bytes, _) = self.store.read(Container::Predictions, &file.name).await?;
-                let lines = bytes
-                    .split(|byte| *byte == b'\n')
-                    .filter_map(|line| serde_json::from_slice::<RequestCounts>(line).ok());
-                for counts in
-                    lines.filter(|counts| counts.at >= window.from && counts.at < window.to)
-                {
-                    window.requests += counts.served + counts.refused + counts.failed;
-                    window.errors += counts.failed;
-                }
-            }
-            hour += SignedDuration::from_hours(1);
-        }
-        Ok(())
     }
 
     /// Writes the report as JSON and as a page; says the page's name.

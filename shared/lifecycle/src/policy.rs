@@ -184,16 +184,20 @@ pub struct RetrainFacts {
     pub active_run: Option<String>,
 }
 
-fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let invalid = || {
-        de::Error::custom(format!(
-            "expected a duration as \"6h\", \"30m\" or \"7d\", got {text:?}"
-        ))
-    };
+/// Reads a duration as `6h`, `30m` or `7d`; a day has 24 hours.
+///
+/// # Errors
+/// What was expected.
+pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+    let invalid = || format!("expected a duration as \"6h\", \"30m\" or \"7d\", got {text:?}");
     let span: jiff::Span = text.parse().map_err(|_| invalid())?;
     span.to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| invalid())
+}
+
+fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map_err(de::Error::custom)
 }
 
 fn write_duration<S: Serializer>(

@@ -45,9 +45,9 @@ pub use model::{
 pub use models::Models;
 pub use names::{check_dataset_name, check_model_name, check_run_id, check_writer_name};
 pub use paths::{DocumentPath, ModelArtifact};
-pub use prediction::{FeedbackRecord, Outcome, PredictionRecord};
+pub use prediction::{FeedbackRecord, Outcome, PredictionRecord, RequestCounts};
 pub use prediction_id::{InstanceId, InvalidPredictionId, PredictionId, RequestId, RequestIds};
-pub use predictions::{Predictions, Records};
+pub use predictions::{Predictions, Records, write_line};
 pub use registry::Registry;
 pub use release::{Abort, Approval, Challenger, ChallengerMode, Proposal, Release, ReleaseKind};
 pub use releases::{Candidate, Change, ReleaseStatus, Releases, Serving};

@@ -372,6 +372,19 @@ pub fn prediction_log(id: &PredictionId) -> String {
     )
 }
 
+/// Where the request logs of an hour are, in the predictions container: beside the predictions, not among them.
+#[must_use]
+pub fn request_prefix(hour: Timestamp) -> String {
+    format!("requests/{}", hour_prefix(hour))
+}
+
+/// The log of one process's request counts in one hour: `requests/{yyyy}/{mm}/{dd}/{hh}/{instance}.jsonl` in the predictions
+/// container.
+#[must_use]
+pub fn request_log(instance: crate::InstanceId, at: Timestamp) -> String {
+    format!("{}{instance}.jsonl", request_prefix(at))
+}
+
 /// The log that holds the feedback that one process received in one minute:
 /// `{yyyy}/{mm}/{dd}/{hh}/{instance}-{minute:02}.jsonl` in the feedback container.
 #[must_use]
@@ -487,6 +500,10 @@ mod tests {
         assert_eq!(
             feedback_log(InstanceId::from_bits(31), at),
             "2026/03/09/23/0000000z-59.jsonl"
+        );
+        assert_eq!(
+            request_log(InstanceId::from_bits(31), at),
+            "requests/2026/03/09/23/0000000z.jsonl"
         );
     }
 }

@@ -55,3 +55,16 @@ pub struct FeedbackRecord {
     /// When it was received.
     pub at: Timestamp,
 }
+
+/// One line of the request log: the requests of one instance since its line before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestCounts {
+    /// When the line was written.
+    pub at: Timestamp,
+    /// Requests answered with predictions.
+    pub served: u64,
+    /// Requests refused because of the caller (4xx).
+    pub refused: u64,
+    /// Requests that failed because of us (5xx).
+    pub failed: u64,
+}

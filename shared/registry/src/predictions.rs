@@ -13,9 +13,11 @@ use sluice_storage::{Container, Store};
 use crate::document::found;
 use crate::error::{Result, blob_path};
 use crate::lines::Lines;
-use crate::paths::{feedback_log, hour_prefix, prediction_log};
+use crate::paths::{feedback_log, hour_prefix, prediction_log, request_prefix};
 use crate::registry::Registry;
-use crate::{FeedbackRecord, InstanceId, PredictionId, PredictionRecord, RegistryError};
+use crate::{
+    FeedbackRecord, InstanceId, PredictionId, PredictionRecord, RegistryError, RequestCounts,
+};
 
 /// Records of a log, segment by segment; those of one segment in the order of their writing.
 pub type Records<T> = BoxStream<'static, Result<T>>;
@@ -42,7 +44,7 @@ impl Predictions<'_> {
                     .map_err(|error: crate::InvalidPredictionId| {
                         RegistryError::inconsistent("a prediction record", error.to_string())
                     })?;
-            write_line(lines.entry(prediction_log(&id)).or_default(), record)?;
+            write_line(lines.entry(prediction_log(&id)).or_default(), record);
         }
         self.append_all(Container::Predictions, lines).await
     }
@@ -50,7 +52,7 @@ impl Predictions<'_> {
     /// Appends feedback that the process `instance` received. Durable when this returns.
     ///
     /// # Errors
-    /// `Inconsistent`, `Storage`.
+    /// `Storage`.
     pub async fn append_feedback(
         &self,
         instance: InstanceId,
@@ -61,7 +63,7 @@ impl Predictions<'_> {
             write_line(
                 lines.entry(feedback_log(instance, record.at)).or_default(),
                 record,
-            )?;
+            );
         }
         self.append_all(Container::Feedback, lines).await
     }
@@ -153,6 +155,39 @@ impl Predictions<'_> {
         )
     }
 
+    /// How many requests there were in `[from, to)`, by every process.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn request_counts(&self, from: Timestamp, to: Timestamp) -> Result<RequestCounts> {
+        let mut sum = RequestCounts {
+            at: to,
+            served: 0,
+            refused: 0,
+            failed: 0,
+        };
+        let store = self.registry.store();
+        let mut hour = from;
+        while hour < to + SignedDuration::from_hours(1) {
+            let prefix = request_prefix(hour);
+            let mut files = store.list(Container::Predictions, &prefix).await?;
+            while let Some(file) = files.try_next().await? {
+                let in_time = move |counts: &RequestCounts| {
+                    (counts.at >= from && counts.at < to).then(|| counts.at.to_string())
+                };
+                let mut lines =
+                    segment_records(store.clone(), Container::Predictions, file.name, in_time);
+                while let Some(counts) = lines.try_next().await? {
+                    sum.served += counts.served;
+                    sum.refused += counts.refused;
+                    sum.failed += counts.failed;
+                }
+            }
+            hour += SignedDuration::from_hours(1);
+        }
+        Ok(sum)
+    }
+
     async fn append_all(
         &self,
         container: Container,
@@ -169,12 +204,12 @@ impl Predictions<'_> {
 }
 
 /// Writes a record and its newline.
-fn write_line<T: Serialize>(lines: &mut Vec<u8>, record: &T) -> Result<()> {
-    serde_json::to_writer(&mut *lines, record).map_err(|error| {
-        RegistryError::inconsistent("a log record", format!("it cannot be written: {error}"))
-    })?;
-    lines.push(b'\n');
-    Ok(())
+/// Adds a record to the lines of a log.
+pub fn write_line<T: Serialize>(lines: &mut Vec<u8>, record: &T) {
+    // A record is plain data: it cannot fail to be written into memory.
+    if serde_json::to_writer(&mut *lines, record).is_ok() {
+        lines.push(b'\n');
+    }
 }
 
 /// Streams the records of the hours from `first` to `to` that `keep` gives an identity; each identity once a segment.

@@ -3,20 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-/// One line of `requests/…`: the requests of one instance since its line before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestCounts {
-    /// When the line was written.
-    pub at: Timestamp,
-    /// Requests answered with predictions.
-    pub served: u64,
-    /// Requests refused because of the caller (4xx).
-    pub refused: u64,
-    /// Requests that failed because of us (5xx).
-    pub failed: u64,
-}
+use sluice_registry::RequestCounts;
 
 /// Counts since the last [`Counters::take`].
 #[derive(Debug, Default)]

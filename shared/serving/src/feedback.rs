@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-use sluice_registry::{FeedbackRecord, PredictionId, paths};
-use sluice_storage::Container;
+use sluice_registry::{FeedbackRecord, PredictionId};
 
 use crate::ServingError;
-use crate::prediction::write_line;
 use crate::predictor::{Predictor, parse_id};
 
 /// A label for a prediction, as a caller sends it.
@@ -49,13 +46,9 @@ impl Predictor {
         }
         self.check_known(feedback, &ids).await?;
 
-        let mut lines = Vec::new();
-        records
-            .iter()
-            .for_each(|record| write_line(&mut lines, record));
-        let path = paths::feedback_log(self.instance, at);
-        self.store
-            .append(Container::Feedback, &path, Bytes::from(lines), None)
+        self.registry
+            .predictions()
+            .append_feedback(self.instance, &records)
             .await
             .map_err(|error| (0, error.into()))?;
         Ok(records)

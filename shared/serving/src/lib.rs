@@ -13,7 +13,6 @@ mod predictor;
 
 pub use append_log::{AppendLog, BatchOptions, LogFull};
 pub use config::{LogInputs, PredictConfig};
-pub use counters::RequestCounts;
 pub use error::ServingError;
 pub use feedback::Feedback;
 pub use prediction::Prediction;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use sluice_inference::Scores;
 use sluice_monitoring::text_features;
-use sluice_registry::{ModelRef, Outcome, PredictionRecord, RequestId, content_hash};
+use sluice_registry::{ModelRef, Outcome, PredictionRecord, RequestId, content_hash, write_line};
 
 use crate::LogInputs;
 use crate::loaded::LoadedModel;
@@ -106,11 +105,4 @@ fn input_features(input: &str) -> Vec<(String, f64)> {
     let mut features = Vec::new();
     text_features(input, &mut features);
     features
-}
-
-pub(crate) fn write_line(lines: &mut Vec<u8>, record: &impl Serialize) {
-    // A record is plain data: it cannot fail to be written into memory.
-    if serde_json::to_writer(&mut *lines, record).is_ok() {
-        lines.push(b'\n');
-    }
 }

@@ -7,9 +7,10 @@ use arc_swap::ArcSwap;
 use sluice_inference::{Runtime, RuntimeError, SessionOptions};
 use sluice_registry::{
     ChallengerMode, Clock, InstanceId, PredictionId, Registry, RequestIds, Serving, paths,
+    write_line,
 };
 use sluice_storage::{Container, Store};
-use sluice_telemetry::Event;
+use sluice_telemetry::{Event, chain};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
@@ -41,7 +42,6 @@ enum State {
 /// Answers prediction requests with the released model.
 pub struct Predictor {
     pub(crate) registry: Registry,
-    pub(crate) store: Arc<dyn Store>,
     pub(crate) config: PredictConfig,
     pub(crate) clock: Clock,
     pub(crate) log: AppendLog,
@@ -83,7 +83,6 @@ impl Predictor {
         let instance = InstanceId::random();
         Arc::new(Self {
             registry,
-            store: store.clone(),
             config,
             clock,
             log: AppendLog::start(store, Container::Predictions, options),
@@ -300,15 +299,9 @@ impl Predictor {
         let Some(counts) = self.counters.take(self.clock.now()) else {
             return;
         };
-        let path = format!(
-            "requests/{}{}.jsonl",
-            paths::hour_prefix(counts.at),
-            self.instance
-        );
-        let Ok(mut line) = serde_json::to_vec(&counts) else {
-            return;
-        };
-        line.push(b'\n');
+        let path = paths::request_log(self.instance, counts.at);
+        let mut line = Vec::new();
+        write_line(&mut line, &counts);
         if let Err(error) = self.log.push(&path, &line).await {
             tracing::warn!(%error, "the request counts could not be logged");
         }
@@ -345,18 +338,6 @@ impl LoadedRelease {
 fn share_of(id: &sluice_registry::RequestId) -> f64 {
     let hash = sluice_registry::content_hash(&id.to_string());
     (hash >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// Reads an id as callers may write it: a prediction's id, or a request's id when it had one input.
