@@ -65,21 +65,62 @@ fn has_single_spaces(text: &[u8]) -> bool {
 
 /// NFKC before lower case, for a compatibility character may hide a capital (`ℌ`), and after it: `J̌` is two characters,
 /// `ǰ` is one.
+///
+/// Only what is not ASCII, with the character before it that it may combine with, goes through NFKC: an ASCII character never
+/// combines with what is before it, so a text may be cut there (Unicode Standard Annex #15, stable code points).
 fn normalise_unicode(text: &str) -> String {
-    let mut normalised = String::with_capacity(text.len());
-    let mut pending_space = false;
-    for c in text.nfkc().flat_map(char::to_lowercase).nfkc() {
-        if c.is_whitespace() {
-            pending_space = !normalised.is_empty();
-            continue;
-        }
-        if pending_space {
-            normalised.push(' ');
-            pending_space = false;
-        }
-        normalised.push(c);
+    let mut normalised = Normalised::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let ascii = rest.bytes().take_while(u8::is_ascii).count();
+        let plain = if ascii == rest.len() {
+            ascii
+        } else {
+            ascii.saturating_sub(1)
+        };
+        rest[..plain]
+            .bytes()
+            .for_each(|byte| normalised.push(char::from(byte.to_ascii_lowercase())));
+        let other = rest[ascii..]
+            .bytes()
+            .take_while(|byte| !byte.is_ascii())
+            .count();
+        let (piece, after) = rest[plain..].split_at(ascii - plain + other);
+        piece
+            .nfkc()
+            .flat_map(char::to_lowercase)
+            .nfkc()
+            .for_each(|c| normalised.push(c));
+        rest = after;
     }
-    normalised
+    normalised.text
+}
+
+/// A text that takes each run of white space as one space, and none at either end.
+struct Normalised {
+    text: String,
+    pending_space: bool,
+}
+
+impl Normalised {
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            pending_space: false,
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        if c.is_whitespace() {
+            self.pending_space = !self.text.is_empty();
+            return;
+        }
+        if self.pending_space {
+            self.text.push(' ');
+            self.pending_space = false;
+        }
+        self.text.push(c);
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +186,13 @@ mod tests {
         #[test]
         fn the_ascii_path_agrees_with_the_unicode_path(text in "[ -~\\s&&[:ascii:]]*") {
             prop_assert_eq!(normalise(&text).into_owned(), normalise_unicode(&text));
+        }
+
+        #[test]
+        fn cutting_a_text_before_ascii_changes_nothing(text in "(\\PC|[a-zK ]|[\u{300}-\u{345}]|[\u{1100}-\u{1175}\u{ac00}]|[İﬁℌ…’])*") {
+            let mut whole = Normalised::with_capacity(0);
+            text.nfkc().flat_map(char::to_lowercase).nfkc().for_each(|c| whole.push(c));
+            prop_assert_eq!(normalise_unicode(&text), whole.text);
         }
 
         #[test]
