@@ -1,34 +1,12 @@
 //! SIGKILL at a chosen moment: what was accepted is there afterwards, once. Random moments are in [`crate::faults`].
 
-use hyper::Method;
 use rustix::process::Signal;
-use serde_json::json;
 
-use crate::http;
 use crate::machine::Machine;
 use crate::process::signal_to;
 use crate::rows;
 use crate::settings;
 use crate::wait::eventually;
-
-/// The event of a new blob, as the host sends it.
-pub(crate) fn announce(handler_url: &str, name: &str) -> Result<http::Answer, String> {
-    let event = json!({
-        "Data": { "blob": "" },
-        "Metadata": {
-            "Uri": json!(format!("https://local.blob.core.windows.net/incoming/messages/{name}")).to_string(),
-            "Properties": { "ContentLength": 1 },
-            "Metadata": {},
-            "sys": { "MethodName": "ingest", "UtcNow": "2026-01-01T00:00:00Z", "RandGuid": "5a9d6b8c-9f0e-4b57-a5c4-2f4b8f5a7d33" },
-        },
-    });
-    http::try_send(http::request(
-        Method::POST,
-        &format!("{handler_url}/ingest"),
-        "application/json",
-        event.to_string(),
-    ))
-}
 
 #[test]
 fn the_host_goes_on_with_an_event_whose_handler_was_killed() {

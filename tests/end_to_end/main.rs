@@ -12,6 +12,7 @@
 )]
 
 mod http;
+mod invocations;
 mod machine;
 mod process;
 mod rows;

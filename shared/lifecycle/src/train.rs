@@ -14,6 +14,7 @@ use sluice_monitoring::{Baseline, JoinedOutcome, Observation, Outcomes, Profile,
 use sluice_registry::{
     CodeVersion, DatasetVersion, Digest, ModelArtifact, ModelCard, ModelFile, ModelRef, Run,
 };
+use sluice_telemetry::chain;
 use sluice_training::{
     Contender, Evidence, FittedModel, GateInputs, Latency, Predictions, Progress, Provenance,
     TrainingData, fit, gate, to_onnx,
@@ -67,7 +68,7 @@ impl Lifecycle {
                 model_version: card.version,
             },
             Err(error) => JobResult::Failed {
-                reason: reason(&error),
+                reason: chain(&error),
             },
         };
         self.write_result(&run, &result).await?;
@@ -359,15 +360,4 @@ fn baseline(data: &TrainingData, scores: &[Scores]) -> Baseline {
         });
     }
     Baseline { profile, outcomes }
-}
-
-/// An error and its causes in one line.
-fn reason(error: &LifecycleError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }

@@ -6,23 +6,9 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::invocations::blob_event;
 use crate::machine::{Machine, Said};
 use crate::rows;
-
-/// The event of a new blob, as the host sends it.
-pub(crate) fn blob_event(name: &str, inlined: &str) -> Value {
-    json!({
-        "Data": { "blob": inlined },
-        "Metadata": {
-            "Uri": json!(format!("https://local.blob.core.windows.net/incoming/messages/{name}")).to_string(),
-            "Properties": { "ContentLength": 1, "ETag": {} },
-            "Metadata": {},
-            "dataset": "\"messages\"",
-            "name": json!(name).to_string(),
-            "sys": { "MethodName": "ingest", "UtcNow": "2026-01-01T00:00:00Z", "RandGuid": "5a9d6b8c-9f0e-4b57-a5c4-2f4b8f5a7d33" },
-        },
-    })
-}
 
 /// The finding of one line.
 pub(super) fn finding(line: u8) -> Value {

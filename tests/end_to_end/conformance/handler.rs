@@ -6,25 +6,15 @@ use std::thread;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::checked::{blob_event, holds};
+use super::checked::holds;
 use crate::http::{self, Answer};
+use crate::invocations::{blob_event, timer_event, try_invoke};
 use crate::machine::{Machine, files, json_lines, said};
 use crate::rows;
 use crate::up::Handler;
 
 fn invoke(handler: &Handler, function: &str, envelope: &Value) -> Answer {
-    http::post(&format!("{}/{function}", handler.url), envelope)
-}
-
-fn timer() -> Value {
-    json!({
-        "Data": { "timer": {
-            "Schedule": { "AdjustForDST": true },
-            "ScheduleStatus": { "Last": "0001-01-01T00:00:00", "Next": "2026-11-23T03:00:00+00:00", "LastUpdated": "0001-01-01T00:00:00" },
-            "IsPastDue": false,
-        } },
-        "Metadata": { "sys": { "MethodName": "retrain", "UtcNow": "2026-11-23T03:00:00Z", "RandGuid": "5a9d6b8c-9f0e-4b57-a5c4-2f4b8f5a7d33" } },
-    })
+    try_invoke(&handler.url, function, envelope).unwrap()
 }
 
 #[test]
@@ -87,7 +77,7 @@ fn line_34_a_success_is_200_with_an_object() {
     let machine = Machine::new();
     let handler = machine.handler();
     for function in ["retrain", "monitor", "reconcile"] {
-        let answer = invoke(&handler, function, &timer());
+        let answer = invoke(&handler, function, &timer_event(function));
         assert_eq!(answer.status, 200, "{function}: {answer:?}");
         assert_eq!(answer.header("content-type"), "application/json");
         let answer = answer.json();
@@ -174,7 +164,7 @@ fn line_38_retrain_only_starts_a_run_and_ends_long_before_it() {
     let machine = Machine::with(&[("training.regularisation", slow.into())]);
     machine.ingest("rows.csv", rows::csv(1, 3_000));
     let handler = machine.handler();
-    let answer = invoke(&handler, "retrain", &timer());
+    let answer = invoke(&handler, "retrain", &timer_event("retrain"));
     assert_eq!(answer.status, 200, "{answer:?}");
     assert!(
         answer.json()["Logs"][0]

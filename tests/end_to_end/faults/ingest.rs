@@ -7,7 +7,7 @@ use super::books::Books;
 use super::moment::{Moment, Watch, Whole, in_peace};
 use super::onwards::the_loop_goes_on;
 use super::{Faults, trains_by_hand};
-use crate::crashes::announce;
+use crate::invocations::{blob_event, try_invoke};
 use crate::machine::Machine;
 use crate::process::end;
 use crate::up::Up;
@@ -66,7 +66,7 @@ fn alone_in_peace(machine: &Machine, books: &mut Books) -> Whole {
     machine.upload("alone.csv", books.new_rows("alone.csv", ROWS));
     let handler = machine.handler();
     let whole = in_peace(watch(machine), || {
-        let answer = announce(&handler.url, "alone.csv").unwrap();
+        let answer = try_invoke(&handler.url, "ingest", &blob_event("alone.csv", "")).unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
     });
     handler.process.kill();
@@ -77,7 +77,7 @@ fn kill_alone(machine: &Machine, name: &str, csv: String, moment: Moment) {
     machine.upload(name, csv);
     let handler = machine.handler();
     let (watch, url, name) = (watch(machine), handler.url.clone(), name.to_owned());
-    let event = thread::spawn(move || announce(&url, &name));
+    let event = thread::spawn(move || try_invoke(&url, "ingest", &blob_event(&name, "")));
     moment.wait(watch, || event.is_finished());
     handler.process.kill();
     // An answer, or a broken connection: both are right.

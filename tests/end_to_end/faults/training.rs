@@ -2,13 +2,14 @@
 
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::background::Background;
 use super::books::{Books, jobs_are_done};
 use super::moment::{Moment, Watch, in_peace};
 use super::onwards::the_loop_goes_on;
 use super::{Faults, trains_by_hand};
+use crate::invocations::{timer_event, try_invoke};
 use crate::machine::{Machine, read_json};
 use crate::process::Process;
 use crate::up::Handler;
@@ -32,7 +33,11 @@ fn a_training_run_is_collected_once_whoever_dies_meanwhile() {
     let run = finished_run(&machine);
     let handler = machine.handler();
     let by_handler = in_peace(watch(&machine), || {
-        drop(tick(&handler.url));
+        drop(try_invoke(
+            &handler.url,
+            "reconcile",
+            &timer_event("reconcile"),
+        ));
     });
     handler.process.kill();
     is_collected(&machine, &run);
@@ -85,26 +90,10 @@ fn kill_the_command(machine: &Machine, moment: Moment) {
 fn kill_the_handler(machine: &Machine, moment: Moment) {
     let handler = Handler::start(machine);
     let (watch, url) = (watch(machine), handler.url.clone());
-    let event = thread::spawn(move || tick(&url));
+    let event = thread::spawn(move || try_invoke(&url, "reconcile", &timer_event("reconcile")));
     moment.wait(watch, || event.is_finished());
     handler.process.kill();
     drop(event.join().unwrap());
-}
-
-/// The event of the reconcile timer, as the host sends it.
-fn tick(handler_url: &str) -> Result<crate::http::Answer, String> {
-    let event = json!({
-        "Data": { "timer": { "Schedule": { "AdjustForDST": false }, "ScheduleStatus": null, "IsPastDue": false } },
-        "Metadata": {
-            "sys": { "MethodName": "reconcile", "UtcNow": "2026-01-01T00:00:00Z", "RandGuid": "5a9d6b8c-9f0e-4b57-a5c4-2f4b8f5a7d33" },
-        },
-    });
-    crate::http::try_send(crate::http::request(
-        hyper::Method::POST,
-        &format!("{handler_url}/reconcile"),
-        "application/json",
-        event.to_string(),
-    ))
 }
 
 /// Whether whoever was killed had done all its work before.
