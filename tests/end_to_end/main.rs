@@ -23,6 +23,7 @@ mod bad_requests;
 mod bad_settings;
 mod bad_uploads;
 mod clean_stop;
+mod conformance;
 mod crashes;
 mod damaged_model;
 mod manifests;
