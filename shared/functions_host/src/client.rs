@@ -30,6 +30,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// .NET's limit on redirects in a row.
 const MOST_REDIRECTS: usize = 50;
+/// The size of a chunk: a handler must put together many.
+const CHUNK: usize = 64 * 1024;
 /// Attempts to connect in proxying mode, and the pauses between them.
 const PATIENT_ATTEMPTS: u32 = 10;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -207,8 +209,12 @@ pub(crate) fn full(content: Bytes) -> Body {
 }
 
 /// Content whose length is not told, so that it is sent in chunks.
-fn chunked(content: Bytes) -> Body {
-    StreamBody::new(futures::stream::iter([Ok(Frame::data(content))])).boxed_unsync()
+fn chunked(mut content: Bytes) -> Body {
+    let pieces = std::iter::from_fn(move || {
+        let piece = content.split_to(content.len().min(CHUNK));
+        (!piece.is_empty()).then(|| Ok(Frame::data(piece)))
+    });
+    StreamBody::new(futures::stream::iter(pieces)).boxed_unsync()
 }
 
 /// The whole chain of causes: the transport's own message says little.

@@ -328,6 +328,12 @@ pub enum InvocationFailure {
         /// The limit.
         limit: Duration,
     },
+    /// A proxied exchange in which nothing moved for so long was cut off.
+    #[error("nothing was sent in either direction for {} ms", limit.as_millis())]
+    Idle {
+        /// The limit.
+        limit: Duration,
+    },
     /// The request cannot be passed on in this mode.
     #[error("the request cannot be forwarded: {reason}")]
     NotForwardable {

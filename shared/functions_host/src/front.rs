@@ -1,5 +1,6 @@
 //! The side that callers see: routes, keys, and the three ways to the handler.
 
+mod activity;
 mod admin;
 mod enveloped;
 mod event_grid;

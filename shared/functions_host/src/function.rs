@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::blob::PathPattern;
 use crate::front::RouteTemplate;
 use crate::host_json::{Bundle, at, flag, text};
+use crate::json_file;
 use crate::options::Profile;
 use crate::retry::RetryPolicy;
 use crate::settings::Settings;
@@ -107,9 +108,7 @@ impl Function {
         around: &Surroundings<'_>,
     ) -> Result<Self, String> {
         check_function_name(name)?;
-        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let root: Value = serde_json::from_slice(json)
-            .map_err(|error| format!("function.json is not JSON: {error}"))?;
+        let root = json_file::parse(json).map_err(|reason| format!("function.json: {reason}"))?;
         let declared = at(&root, "bindings")
             .as_array()
             .map(Vec::as_slice)

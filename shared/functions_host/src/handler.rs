@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 pub(crate) use command_line::Launch;
-pub(crate) use instance::{Instance, InstanceSetup, start_variables, unused_port};
+pub(crate) use instance::{Instance, InstanceSetup, reserve, start_variables};
 pub(crate) use output::OutputLog;
 pub(crate) use process::Process;
 pub(crate) use readiness::wait as wait_until_ready;

@@ -150,7 +150,7 @@ impl Prepared {
             .canonicalize()
             .map_err(HostError::folder(&options.app_root))?;
         let settings = Settings::new(&options.settings, &options.environment);
-        let config = HostConfig::load(&app_root, &settings)?;
+        let config = HostConfig::load(&app_root, &settings, options.generation)?;
         if config.handler.port.is_some() && options.instances == Instances::PerScalingGroup {
             return Err(HostError::Configuration {
                 path: app_root.join(FILE_NAME),

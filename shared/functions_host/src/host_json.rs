@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::error::HostError;
+use crate::json_file;
+use crate::options::HostGeneration;
 use crate::retry::RetryPolicy;
 use crate::settings::Settings;
 use crate::timespan;
@@ -63,7 +65,11 @@ impl HostConfig {
     /// Reads `host.json` of the app folder and lays the settings over it.
     ///
     /// Errors: `Configuration` with the property and what is expected; `Folder` when the file cannot be read.
-    pub(crate) fn load(app_root: &Path, settings: &Settings) -> Result<Self, HostError> {
+    pub(crate) fn load(
+        app_root: &Path,
+        settings: &Settings,
+        generation: HostGeneration,
+    ) -> Result<Self, HostError> {
         let path = app_root.join(FILE_NAME);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -75,14 +81,17 @@ impl HostConfig {
             }
             Err(error) => return Err(HostError::folder(path)(error)),
         };
-        Self::parse(&bytes, settings).map_err(|reason| HostError::Configuration { path, reason })
+        Self::parse(&bytes, settings, generation)
+            .map_err(|reason| HostError::Configuration { path, reason })
     }
 
     /// Errors: a sentence that names the property and what is expected.
-    pub(crate) fn parse(bytes: &[u8], settings: &Settings) -> Result<Self, String> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut root: Value =
-            serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
+    pub(crate) fn parse(
+        bytes: &[u8],
+        settings: &Settings,
+        generation: HostGeneration,
+    ) -> Result<Self, String> {
+        let mut root = json_file::parse(bytes)?;
         if !root.is_object() {
             return Err("it must hold a JSON object".to_owned());
         }
@@ -91,6 +100,9 @@ impl HostConfig {
         }
         for (path, value) in settings.under(OVERRIDE_PREFIX) {
             set(&mut root, &path.replace(':', "__"), value);
+        }
+        if generation == HostGeneration::BeforeProxying {
+            forget_proxying(&mut root);
         }
         apply_profile(&mut root)?;
 
@@ -175,6 +187,29 @@ fn function_timeout(root: &Value) -> Result<Option<Duration>, String> {
                 format!("functionTimeout {value:?} must be a time span of at least 00:00:01, or -1")
             }),
     }
+}
+
+/// Drops what came with the proxying mode: an older host ignores properties that it does not know.
+fn forget_proxying(root: &mut Value) {
+    remove(root, "configurationProfile");
+    if let Some(handler) = at_mut(root, "customHandler") {
+        for name in ["enableProxyingHttpRequest", "port", "http"] {
+            remove(handler, name);
+        }
+    }
+}
+
+fn remove(value: &mut Value, name: &str) {
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|key, _| !key.eq_ignore_ascii_case(name));
+    }
+}
+
+fn at_mut<'a>(value: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    let mut members = value.as_object_mut()?.iter_mut();
+    members
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
 
 /// The profiles of `configurationProfile`, which are presets of other properties.
@@ -305,7 +340,8 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        HostConfig::parse(text.as_bytes(), &Settings::new(&settings, &[]))
+        let settings = Settings::new(&settings, &[]);
+        HostConfig::parse(text.as_bytes(), &settings, HostGeneration::Current)
     }
 
     #[test]
@@ -347,6 +383,19 @@ mod tests {
         assert_eq!(config.handler.arguments, ["a", "b"]);
         assert_eq!(config.function_timeout, None);
         assert_eq!(config.route_prefix, "");
+    }
+
+    #[test]
+    fn an_older_host_ignores_what_came_with_proxying() {
+        let text = MINIMAL.replace(
+            r#""customHandler":{"#,
+            r#""configurationProfile":"x","customHandler":{"EnableProxyingHttpRequest":true,"port":1,"http":{"routes":[{}]},"#,
+        );
+        let settings = Settings::default();
+        let old = HostConfig::parse(text.as_bytes(), &settings, HostGeneration::BeforeProxying);
+        let old = old.unwrap().handler;
+        assert!(!old.proxying && old.port.is_none() && !old.has_http_routes);
+        assert!(parse(&text, &[]).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::error::HostError;
 use crate::event::HostEvent;
 use crate::function::{Function, Surroundings, Trigger};
 use crate::host_json::{FILE_NAME, HostConfig, text};
+use crate::json_file;
 use crate::options::Profile;
 use crate::settings::Settings;
 
@@ -187,7 +188,7 @@ fn function_folders(app_root: &Path) -> Result<Vec<String>, HostError> {
 
 /// `scriptFile` is not needed; if present the file must exist.
 fn check_script_file(folder: &Path, json: &[u8]) -> Result<(), String> {
-    let Ok(root) = serde_json::from_slice(json) else {
+    let Ok(root) = json_file::parse(json) else {
         return Ok(());
     };
     match text(&root, "scriptFile")? {
@@ -206,6 +207,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::options::HostGeneration;
 
     struct App(tempfile::TempDir);
 
@@ -232,8 +234,10 @@ mod tests {
                 ("AzureWebJobs.off.Disabled".to_owned(), "true".to_owned()),
             ]);
             let settings = Settings::new(&settings, &[]);
-            let config =
-                HostConfig::parse(format!("{host_json}{over}}}").as_bytes(), &settings).unwrap();
+            let config = {
+                let host_json = format!("{host_json}{over}}}");
+                HostConfig::parse(host_json.as_bytes(), &settings, HostGeneration::Current).unwrap()
+            };
             Index::read(self.0.path(), &config, &settings, profile)
         }
 

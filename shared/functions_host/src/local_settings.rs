@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::error::HostError;
 use crate::host_json::at;
+use crate::json_file;
 
 /// The file's name in the app root.
 const FILE_NAME: &str = "local.settings.json";
@@ -27,9 +28,7 @@ pub fn read_local_settings(app_root: &Path) -> Result<BTreeMap<String, String>, 
 }
 
 fn parse(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let root: Value =
-        serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
+    let root = json_file::parse(bytes)?;
     if at(&root, "IsEncrypted") == &Value::Bool(true) {
         return Err("it is encrypted: decrypt it with func settings decrypt".to_owned());
     }
@@ -52,7 +51,9 @@ mod tests {
 
     #[test]
     fn values_are_texts() {
-        let settings = parse(br#"{"IsEncrypted":false,"Values":{"A":"b","N":1,"T":true}}"#);
+        let settings = parse(
+            br#"{"IsEncrypted":false, /* as the Core Tools */ "Values":{"A":"b","N":1,"T":true}}"#,
+        );
         let wanted = [("A", "b"), ("N", "1"), ("T", "true")];
         assert_eq!(
             settings.unwrap(),

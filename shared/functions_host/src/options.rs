@@ -29,8 +29,12 @@ pub struct HostOptions {
     pub profile: Profile,
     /// Whether one handler process serves all functions.
     pub instances: Instances,
+    /// How old the host is.
+    pub generation: HostGeneration,
     /// How the length of an envelope is told.
     pub envelope_framing: EnvelopeFraming,
+    /// How long a proxied exchange may stand still, with nothing sent in either direction, before it is cut off.
+    pub proxying_idle_limit: Duration,
     /// Whether timers fire by themselves. [`RunningHost::invoke_timer`](crate::RunningHost::invoke_timer) works anyway.
     pub start_timers: bool,
     /// How often the containers are looked at for new files.
@@ -57,7 +61,9 @@ impl HostOptions {
             keys: KeyPolicy::Off,
             profile: Profile::Flex,
             instances: Instances::One,
+            generation: HostGeneration::Current,
             envelope_framing: EnvelopeFraming::Chunked,
+            proxying_idle_limit: Duration::from_secs(240),
             start_timers: true,
             blob_poll_interval: Duration::from_millis(500),
             clock: Arc::new(SystemClock),
@@ -90,6 +96,16 @@ pub enum Instances {
     One,
     /// One for each scaling group, as on Flex Consumption: all HTTP functions, all blob functions, every timer by itself.
     PerScalingGroup,
+}
+
+/// Which host of Azure is reproduced, by its age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostGeneration {
+    /// One of mid-2025 or later.
+    Current,
+    /// One that ignores `enableProxyingHttpRequest` and what came with it: `customHandler.port`, `customHandler.http` and
+    /// `configurationProfile`.
+    BeforeProxying,
 }
 
 /// How the length of an envelope is told to the handler.

@@ -12,7 +12,7 @@ use crate::function::Function;
 use crate::handler::Launch;
 use crate::host_json::{FILE_NAME, HostConfig};
 use crate::index::{FunctionReport, FunctionStatus, Index};
-use crate::options::Profile;
+use crate::options::{HostGeneration, Profile};
 use crate::settings::Settings;
 
 /// What is known before anything is started.
@@ -37,7 +37,7 @@ impl App {
             .canonicalize()
             .map_err(HostError::folder(&options.app_root))?;
         let settings = Settings::new(&options.settings, &options.environment);
-        let config = HostConfig::load(&app_root, &settings)?;
+        let config = HostConfig::load(&app_root, &settings, HostGeneration::Current)?;
         let index = Index::read(&app_root, &config, &settings, Profile::Flex)?;
         if index.functions.is_empty() {
             return Err(HostError::Configuration {

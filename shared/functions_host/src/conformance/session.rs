@@ -10,12 +10,13 @@ use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpSocket;
 
 use super::app::App;
 use crate::client::{self, HandlerClient, Received};
 use crate::event::{HostEvent, OutputLevel};
 use crate::function::Function;
-use crate::handler::{OutputLog, Process, start_variables, unused_port, wait_until_ready};
+use crate::handler::{OutputLog, Process, reserve, start_variables, wait_until_ready};
 use crate::identity::guid;
 use crate::options::EnvelopeFraming;
 use crate::wire::HOST_VERSION;
@@ -25,6 +26,8 @@ use crate::wire::HOST_VERSION;
 pub(super) struct Session {
     process: Process,
     pub(super) port: u16,
+    /// Keeps the port from being given to anybody else.
+    _socket: TcpSocket,
     authority: Authority,
     client: HandlerClient,
     output: Output,
@@ -79,7 +82,11 @@ impl App {
 
     /// Starts the handler and waits until it answers `GET /`.
     pub(super) async fn start(&self) -> Result<Session, String> {
-        let port = unused_port().map_err(|error| format!("no port is free: {error}"))?;
+        let socket = reserve(0).map_err(|error| format!("no port is free: {error}"))?;
+        let port = socket
+            .local_addr()
+            .map_err(|error| error.to_string())?
+            .port();
         let begun = Instant::now();
         let (process, output) = self.spawn(&port.to_string())?;
         let limit = self.config.handler.initialization_timeout;
@@ -95,6 +102,7 @@ impl App {
         Ok(Session {
             process,
             port,
+            _socket: socket,
             authority: Authority::try_from(format!("{}:{port}", wire::LISTEN_ADDRESS))
                 .map_err(|error| error.to_string())?,
             client: HandlerClient::new(),

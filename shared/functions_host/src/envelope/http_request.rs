@@ -5,10 +5,40 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use serde_json::{Map, Value, json};
 
 use super::{Metadata, encode, envelope};
+
+/// The request headers that Kestrel knows, as it spells them (`HttpHeaders.Generated.cs`), without rare ones.
+const WELL_KNOWN: [&str; 26] = [
+    "Accept",
+    "Accept-Charset",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Authorization",
+    "Cache-Control",
+    "Connection",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "Expect",
+    "From",
+    "Host",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "Origin",
+    "Pragma",
+    "Range",
+    "Referer",
+    "Transfer-Encoding",
+    "User-Agent",
+    "traceparent",
+];
 
 /// A caller's request as far as the envelope tells of it.
 #[derive(Debug)]
@@ -34,7 +64,7 @@ pub(crate) fn http_envelope(binding: &str, facts: &HttpFacts<'_>, mut metadata: 
         let values: Vec<Value> = values
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into())
             .collect();
-        by_name.insert(name.to_string(), Value::Array(values));
+        by_name.insert(spelled(name), Value::Array(values));
     }
     let headers = Value::Object(by_name);
     let mut request = json!({
@@ -84,9 +114,15 @@ fn flattened(headers: &HeaderMap) -> Value {
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
-        flat.insert(name.to_string(), json!(values.join(",")));
+        flat.insert(spelled(name), json!(values.join(",")));
     }
     Value::Object(flat)
+}
+
+/// A header's name as the host's server spells it: a well-known one in its usual form, any other as it came.
+fn spelled(name: &HeaderName) -> String {
+    let usual = WELL_KNOWN.iter().find(|usual| name == **usual);
+    usual.map_or_else(|| name.to_string(), |usual| (*usual).to_owned())
 }
 
 fn is_binary(headers: &HeaderMap) -> bool {
@@ -126,7 +162,7 @@ mod tests {
         assert_eq!(request["Method"], "POST");
         assert_eq!(request["Body"], r#"{"a":1,"b":{"c":2}}"#);
         assert_eq!(
-            request["Headers"]["content-type"],
+            request["Headers"]["Content-Type"],
             json!(["application/json"])
         );
         assert_eq!(request["Query"]["x"], "1");

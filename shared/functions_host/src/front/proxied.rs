@@ -1,6 +1,7 @@
 //! The mode `enableProxyingHttpRequest`: request and answer are streamed. It wins over forwarding.
 //!
-//! Sources: `DefaultHttpProxyService.cs`, `RetryProxyHandler.cs` of the host.
+//! Sources: `DefaultHttpProxyService.cs`, `RetryProxyHandler.cs` of the host. The host hands the request to YARP's
+//! `IHttpForwarder` with `HttpTransformer.Default`.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::activity::{Activity, Noted};
 use super::forwarded::drop_connection_headers;
 use super::server;
 use crate::client::{self, Body, BoxError};
@@ -29,6 +31,7 @@ use crate::wire::{HOST_VERSION, MS_INVOCATION_ID};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Streams the request to the handler and its answer back.
@@ -50,6 +53,7 @@ pub(super) async fn answer(
         .config
         .function_timeout
         .map(|limit| (Instant::now() + limit, limit));
+    let activity = Activity::new(runtime.options.proxying_idle_limit);
     let sent = async {
         let request = outgoing(
             request,
@@ -57,20 +61,22 @@ pub(super) async fn answer(
             &invocation.id,
             peer,
             runtime.largest_body,
+            &activity,
         )?;
-        runtime
-            .client
-            .patient
-            .request(request)
-            .await
-            .map_err(client::unreachable)
+        let answered = runtime.client.patient.request(request);
+        tokio::select! {
+            response = answered => response.map_err(client::unreachable),
+            () = activity.clone().stands_still() => Err(InvocationFailure::Idle { limit: activity.limit }),
+        }
     };
     match within(runtime.config.function_timeout, sent).await {
         Ok(response) => {
             let (mut parts, body) = response.into_parts();
             drop_connection_headers(&mut parts.headers);
+            activity.note();
             let body = Answer {
-                body,
+                stands_still: Box::pin(activity.clone().stands_still()),
+                body: Noted { body, activity },
                 invocation: Some(invocation),
                 timeout: deadline.map(|(at, limit)| Timeout {
                     sleep: Box::pin(tokio::time::sleep_until(at)),
@@ -97,8 +103,11 @@ fn outgoing(
     invocation_id: &str,
     peer: SocketAddr,
     largest_body: u64,
+    activity: &Activity,
 ) -> Result<Request<Body>, InvocationFailure> {
     let (parts, body) = request.into_parts();
+    let activity = activity.clone();
+    let body = Noted { body, activity };
     let path = parts
         .uri
         .path_and_query()
@@ -117,6 +126,11 @@ fn outgoing(
     Ok(outgoing)
 }
 
+/// The headers as the handler gets them.
+///
+/// Which `X-Forwarded-*` headers the host adds is **unconfirmed** by its own source. These are YARP's defaults: For, Host and
+/// Proto are set anew, whatever the caller sent, and Prefix is the part of the path that the server is mounted at. The host is
+/// mounted at the root, so there is none, and a caller's own is removed.
 fn handed_on(
     mut headers: HeaderMap,
     authority: &Authority,
@@ -128,11 +142,12 @@ fn handed_on(
     if let Some(host) = headers.insert(HOST, own) {
         headers.insert(FORWARDED_HOST, host);
     }
-    headers.append(
+    headers.insert(
         FORWARDED_FOR,
         HeaderValue::try_from(peer.ip().to_string()).map_err(client::unreachable)?,
     );
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.remove(FORWARDED_PREFIX);
     let id = HeaderValue::try_from(invocation_id).map_err(client::unreachable)?;
     headers.insert(wire::HOST_VERSION, HeaderValue::from_static(HOST_VERSION));
     headers.insert(wire::INVOCATION_ID, id.clone());
@@ -142,7 +157,9 @@ fn handed_on(
 
 /// The handler's body on its way to the caller. The invocation lasts as long as it does.
 struct Answer {
-    body: Incoming,
+    body: Noted<Incoming>,
+    /// Ends when nothing has moved for too long.
+    stands_still: Pin<Box<dyn Future<Output = ()> + Send>>,
     invocation: Option<Invocation>,
     timeout: Option<Timeout>,
     instance: Arc<Instance>,
@@ -177,6 +194,11 @@ impl HttpBody for Answer {
                 invocation.succeed();
             }
             return Poll::Ready(frame);
+        }
+        if self.invocation.is_some() && self.stands_still.as_mut().poll(context).is_ready() {
+            // The handler goes on living: only this exchange is over.
+            let limit = self.body.activity.limit;
+            return Poll::Ready(Some(Err(self.fail(InvocationFailure::Idle { limit }))));
         }
         let Some(timeout) = &mut self.timeout else {
             return Poll::Pending;

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use azure_functions::wire;
 use http::uri::Authority;
 use jiff::{SignedDuration, Timestamp};
+use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -58,6 +59,8 @@ pub(crate) struct InstanceSetup {
 pub(crate) struct Instance {
     authority: Authority,
     port: u16,
+    /// Keeps the port for the handler.
+    _reservation: TcpSocket,
     pid: Arc<AtomicU32>,
     state: watch::Receiver<State>,
     commands: mpsc::UnboundedSender<Command>,
@@ -84,14 +87,9 @@ enum Command {
 impl Instance {
     /// Takes a port and starts the process in the background.
     pub(crate) fn start(setup: InstanceSetup) -> std::io::Result<Arc<Self>> {
-        let port = match setup.fixed_port {
-            // As the host does: a taken port is found before the handler is started.
-            Some(port) => {
-                TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-                port
-            }
-            None => unused_port()?,
-        };
+        // As the host does: a taken port is found before the handler is started.
+        let reservation = reserve(setup.fixed_port.unwrap_or(0))?;
+        let port = reservation.local_addr()?.port();
         let (state, states) = watch::channel(State::Starting);
         let (commands, inbox) = mpsc::unbounded_channel();
         let pid = Arc::new(AtomicU32::new(0));
@@ -111,6 +109,7 @@ impl Instance {
         Ok(Arc::new(Self {
             authority,
             port,
+            _reservation: reservation,
             pid,
             state: states,
             commands,
@@ -189,11 +188,16 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// A port that is free now. The same is used at every restart, so the handler must be able to bind it again at once.
-pub(crate) fn unused_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+/// Takes a port, a free one for 0. The same is used at every restart, so the handler must be able to bind it again at once.
+///
+/// The real host lets go of the port before the handler has it, and so two hosts that start together can take the same one:
+/// the second then speaks to the first one's handler. Here the port stays bound, without listening, so that nobody else is
+/// given it. The handler binds it all the same, with `SO_REUSEADDR`, which it needs for its restarts anyway.
+pub(crate) fn reserve(port: u16) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    Ok(socket)
 }
 
 /// The variables that the host sets for one start. Source: `HttpWorkerProcess.cs`.

@@ -3,25 +3,18 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::stream;
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::Frame;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use sluice_functions_host::{Host, HostError, HostEvent, HostOptions, RunningHost};
+use sluice_functions_host::{
+    ConformanceFault, FunctionStatus, Host, HostError, HostEvent, HostOptions, InvocationFailure,
+    RunningHost,
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 /// Long enough for a busy machine; reached only when a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An app whose handler is `planned.py`.
 pub(crate) struct App {
@@ -50,7 +43,7 @@ impl App {
         };
         let handler = app.path("app/handler");
         fs::copy(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/handlers/planned.py"),
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/conformance/planned.py"),
             &handler,
         )
         .unwrap();
@@ -79,7 +72,26 @@ impl App {
             "customHandler": { "description": { "defaultExecutablePath": "handler" }, "enableForwardingHttpRequest": true },
         });
         merge(&mut root, over);
-        fs::write(self.path("app/host.json"), root.to_string()).unwrap();
+        self.host_json_text(&root.to_string());
+    }
+
+    /// Writes `host.json` as it is given.
+    pub(crate) fn host_json_text(&self, text: &str) {
+        fs::write(self.path("app/host.json"), text).unwrap();
+    }
+
+    /// Puts a blob into the container `incoming`, whole at once.
+    pub(crate) fn put_blob(&self, name: &str, content: impl AsRef<[u8]>) {
+        let blob = self.path("data/incoming").join(name);
+        fs::create_dir_all(blob.parent().unwrap()).unwrap();
+        let fresh = self.path("data/incoming/.fresh");
+        fs::write(&fresh, content).unwrap();
+        fs::rename(fresh, blob).unwrap();
+    }
+
+    /// Lets everything go on that waits for a file of this name in the plan.
+    pub(crate) fn release(&self, name: &str) {
+        fs::write(self.path("plan").join(name), "").unwrap();
     }
 
     /// What the handler does at its start (`start`) or on a path.
@@ -136,7 +148,25 @@ impl App {
         }
     }
 
-    /// What the handler wrote down: `starts`, `seen`, `done`, `signals`.
+    /// What the events tell of answers that a real host treats badly.
+    pub(crate) fn faults(&self) -> Vec<ConformanceFault> {
+        let faults = self.events().into_iter().filter_map(|event| match event {
+            HostEvent::Conformance { fault, .. } => Some(fault),
+            _ => None,
+        });
+        faults.collect()
+    }
+
+    /// Why invocations failed.
+    pub(crate) fn failures(&self) -> Vec<InvocationFailure> {
+        let failures = self.events().into_iter().filter_map(|event| match event {
+            HostEvent::InvocationFailed { reason, .. } => Some(reason),
+            _ => None,
+        });
+        failures.collect()
+    }
+
+    /// What the handler wrote down: `starts`, `probes`, `seen`, `done`, `signals`.
     pub(crate) fn notes(&self, file: &str) -> Vec<Value> {
         let text =
             fs::read_to_string(self.path("plan").join(format!("{file}.jsonl"))).unwrap_or_default();
@@ -167,89 +197,47 @@ fn merge(target: &mut Value, over: Value) {
     }
 }
 
-pub(crate) fn http(route: &str, level: &str) -> Value {
-    json!({ "bindings": [
-        { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": level, "route": route },
-        { "type": "http", "direction": "out", "name": "res" },
-    ] })
+pub(crate) fn is_start(event: &HostEvent) -> bool {
+    matches!(event, HostEvent::HandlerStarted { .. })
 }
 
-pub(crate) fn timer(schedule: &str) -> Value {
-    json!({ "bindings": [{ "type": "timerTrigger", "direction": "in", "name": "timer", "schedule": schedule }] })
+pub(crate) fn is_ready(event: &HostEvent) -> bool {
+    matches!(event, HostEvent::HandlerReady { .. })
 }
 
-pub(crate) fn blob(path: &str) -> Value {
-    json!({ "bindings": [{ "type": "blobTrigger", "direction": "in", "name": "blob", "path": path, "source": "EventGrid" }] })
+pub(crate) fn is_success(event: &HostEvent) -> bool {
+    matches!(event, HostEvent::InvocationSucceeded { .. })
 }
 
-type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
-
-/// An answer with its whole body.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub(crate) fn is_log(event: &HostEvent) -> bool {
+    matches!(event, HostEvent::InvocationLog { .. })
 }
 
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
-    }
+/// What became of a function's folder.
+pub(crate) fn status(host: &RunningHost, function: &str) -> FunctionStatus {
+    let found = host
+        .functions()
+        .iter()
+        .find(|report| report.name == function);
+    found
+        .unwrap_or_else(|| panic!("{function} was not found"))
+        .status
+        .clone()
 }
 
-pub(crate) fn sized(content: impl Into<Bytes>) -> Body {
-    Full::new(content.into()).boxed_unsync()
-}
-
-pub(crate) fn chunked(content: &'static str) -> Body {
-    StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from_static(
-        content.as_bytes(),
-    )))]))
-    .boxed_unsync()
-}
-
-pub(crate) fn client() -> Client<HttpConnector, Body> {
-    Client::builder(TokioExecutor::new()).build_http()
-}
-
-pub(crate) async fn send(
-    request: Request<Body>,
-) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-    let response = client().request(request).await?;
-    let (parts, body) = response.into_parts();
-    Ok(Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: body.collect().await?.to_bytes(),
-    })
-}
-
-pub(crate) async fn call(
-    method: Method,
-    url: String,
-    headers: &[(&str, &str)],
-    body: Body,
-) -> Answer {
-    let mut request = Request::builder().method(method).uri(url);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    send(request.body(body).unwrap()).await.unwrap()
-}
-
-pub(crate) async fn get(host: &RunningHost, path: &str) -> Answer {
-    call(Method::GET, format!("{}{path}", host.url()), &[], sized("")).await
-}
-
-pub(crate) async fn post(host: &RunningHost, path: &str, body: impl Into<Bytes>) -> Answer {
-    call(
-        Method::POST,
-        format!("{}{path}", host.url()),
-        &[],
-        sized(body),
+pub(crate) fn is_served(status: &FunctionStatus) -> bool {
+    !matches!(
+        status,
+        FunctionStatus::Rejected { .. } | FunctionStatus::Disabled
     )
-    .await
+}
+
+/// Why a function is not served.
+pub(crate) fn reason(host: &RunningHost, function: &str) -> String {
+    match status(host, function) {
+        FunctionStatus::Rejected { reason } => reason,
+        other => panic!("{function} is served: {other:?}"),
+    }
 }
 
 /// A header of a request that the handler wrote down; several values are joined by `|`.
@@ -282,9 +270,4 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
         "never: {what}"
     );
-}
-
-/// Shared ownership for tasks of a test.
-pub(crate) fn shared<T>(value: T) -> Arc<T> {
-    Arc::new(value)
 }
