@@ -44,6 +44,7 @@ mod settings;
 mod state_file;
 mod timer;
 mod timespan;
+mod validate;
 mod wire;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -58,3 +59,4 @@ pub use host::{Host, RunningHost};
 pub use index::{FunctionReport, FunctionStatus};
 pub use ncrontab::{NCrontab, NCrontabError};
 pub use options::{EnvelopeFraming, HostOptions, Instances, KeyPolicy, Profile};
+pub use validate::{check_function_json, check_host_json};
