@@ -27,18 +27,15 @@ impl fmt::Display for ConfigError {
             write!(f, ":{line}")?;
         }
         if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
+            write!(f, ": {}", in_one_line(&self.key))?;
         }
-        // One line, whatever a parser put into its message.
-        write!(
-            f,
-            ": {}",
-            self.problem
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-        )
+        write!(f, ": {}", in_one_line(&self.problem))
     }
+}
+
+/// One line, whatever a parser put into its message or a person into a quoted key.
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The line, from 1, on which a byte offset lies.

@@ -462,6 +462,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_a_line_end_does_not_break_the_line() {
+        let fault = fault(&SHIPPED.replace("[gate]", "\"te\\nxt\" = 1\n[gate]"));
+        assert!(fault.contains("unknown field `te xt`"), "{fault}");
+        assert_eq!(fault.lines().count(), 1, "{fault}");
+    }
+
+    #[test]
     fn roles_and_labels_are_checked() {
         assert!(
             fault(&SHIPPED.replace("role = \"slice\"", "role = \"input\""))

@@ -122,7 +122,7 @@ fn rebuild(body: &[u8]) -> Result<Request, Error> {
         .method
         .parse()
         .map_err(|_| wrong("Method", "it is no method"))?;
-    let headers = headers(request.headers);
+    let headers = headers(request.headers)?;
     let content = content(request.body, headers.get(header::CONTENT_TYPE))?;
     let mut rebuilt = Request::builder()
         .method(method)
@@ -133,7 +133,8 @@ fn rebuild(body: &[u8]) -> Result<Request, Error> {
     Ok(rebuilt)
 }
 
-fn headers(values: BTreeMap<String, Values>) -> HeaderMap {
+/// Errors: more headers than a request can have. What is no header is left out.
+fn headers(values: BTreeMap<String, Values>) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (name, values) in values {
         let Ok(name) = HeaderName::try_from(name) else {
@@ -148,11 +149,13 @@ fn headers(values: BTreeMap<String, Values>) -> HeaderMap {
         };
         for value in values {
             if let Ok(value) = HeaderValue::try_from(value) {
-                headers.append(&name, value);
+                headers
+                    .try_append(&name, value)
+                    .map_err(|_| Error::envelope("Headers", "there are too many"))?;
             }
         }
     }
-    headers
+    Ok(headers)
 }
 
 /// The body is text, or base64 for the media types that the host takes as binary.

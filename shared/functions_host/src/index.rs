@@ -149,7 +149,8 @@ impl Index {
     }
 }
 
-fn status(function: &Function, config: &HostConfig) -> FunctionStatus {
+/// What a function is served for.
+pub(crate) fn status(function: &Function, config: &HostConfig) -> FunctionStatus {
     match &function.trigger {
         Trigger::Http(http) => FunctionStatus::Http {
             route: http.route.path(&config.route_prefix),

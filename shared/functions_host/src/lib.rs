@@ -49,6 +49,7 @@ mod settings;
 mod state_file;
 mod timer;
 mod timespan;
+mod validate;
 mod wire;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -65,3 +66,4 @@ pub use index::{FunctionReport, FunctionStatus};
 pub use local_settings::read_local_settings;
 pub use ncrontab::{NCrontab, NCrontabError};
 pub use options::{EnvelopeFraming, HostGeneration, HostOptions, Instances, KeyPolicy, Profile};
+pub use validate::{check_function_json, check_host_json};

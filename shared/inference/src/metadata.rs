@@ -42,6 +42,20 @@ pub enum Calibration {
     },
 }
 
+impl Calibration {
+    /// JSON has no infinity, but `1e39` is read as one; dividing by it or by 0 makes every answer useless.
+    fn check(self) -> Result<Self, MetadataError> {
+        let Self::Temperature { temperature } = self;
+        if temperature.is_finite() && temperature > 0.0 {
+            return Ok(self);
+        }
+        Err(MetadataError::Invalid {
+            key: CALIBRATION_KEY,
+            reason: format!("expected a finite temperature above 0, got {temperature}"),
+        })
+    }
+}
+
 /// Why the entries of a model file cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum MetadataError {
@@ -83,7 +97,7 @@ impl TextMetadata {
     /// The entries, sorted by key, as they are written into `metadata_props`.
     ///
     /// # Errors
-    /// When a temperature is not a number that JSON can hold.
+    /// When the temperature is not a finite number above 0.
     pub fn to_entries(&self) -> Result<Vec<(String, String)>, MetadataError> {
         let json = |key, value: Result<String, serde_json::Error>| match value {
             Ok(json) => Ok((String::from(key), json)),
@@ -93,7 +107,10 @@ impl TextMetadata {
             }),
         };
         Ok(vec![
-            json(CALIBRATION_KEY, serde_json::to_string(&self.calibration))?,
+            json(
+                CALIBRATION_KEY,
+                serde_json::to_string(&self.calibration.check()?),
+            )?,
             json(FEATURES_KEY, serde_json::to_string(&self.features))?,
             (FORMAT_KEY.to_owned(), FORMAT.to_owned()),
             json(LABELS_KEY, serde_json::to_string(&self.labels))?,
@@ -124,7 +141,7 @@ impl TextMetadata {
         Ok(Self {
             labels,
             features: json(FEATURES_KEY, &text(FEATURES_KEY)?)?,
-            calibration: json(CALIBRATION_KEY, &text(CALIBRATION_KEY)?)?,
+            calibration: json::<Calibration>(CALIBRATION_KEY, &text(CALIBRATION_KEY)?)?.check()?,
         })
     }
 }
@@ -190,6 +207,17 @@ mod tests {
     }
 
     #[test]
+    fn a_temperature_that_cannot_be_read_back_is_not_written() {
+        for temperature in [f32::NAN, f32::INFINITY, 0.0, -1.0] {
+            let metadata = TextMetadata {
+                calibration: Calibration::Temperature { temperature },
+                ..metadata()
+            };
+            assert!(metadata.to_entries().is_err(), "{temperature}");
+        }
+    }
+
+    #[test]
     fn entries_are_sorted_and_stable() {
         let entries = metadata().to_entries().unwrap();
         assert!(entries.is_sorted());
@@ -238,6 +266,16 @@ mod tests {
                 CALIBRATION_KEY,
                 "{\"method\":\"isotonic\"}",
                 "unknown variant",
+            ),
+            (
+                CALIBRATION_KEY,
+                r#"{"method":"temperature","temperature":1e39}"#,
+                "a finite temperature above 0, got inf",
+            ),
+            (
+                CALIBRATION_KEY,
+                r#"{"method":"temperature","temperature":0}"#,
+                "a finite temperature above 0, got 0",
             ),
         ] {
             let mut damaged = entries();

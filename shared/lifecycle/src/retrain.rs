@@ -131,7 +131,7 @@ impl Lifecycle {
             .await?;
         let model_version = runs
             .iter()
-            .map(|run| run.model_version + 1)
+            .map(|run| run.model_version.saturating_add(1))
             .max()
             .unwrap_or(1)
             .max(model_version);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sluice_storage::Container;
 
-use crate::document::{self, Created, check_digest, create, encode};
+use crate::document::{self, Created, check_digest, check_number, create, encode};
 use crate::error::{Result, blob_path};
 use crate::names::check_dataset_name;
 use crate::paths::DocumentPath;
@@ -55,6 +55,7 @@ impl Datasets<'_> {
                 what: "dataset version",
                 name: format!("{dataset}/{version}"),
             })?;
+        check_number(&path, version, Some(manifest.document.version))?;
         let pointer = document::read::<Pointer>(store, &pointer_path(dataset), "pointer").await?;
         if let Some(pointer) = pointer.filter(|pointer| pointer.document.version == version) {
             check_digest(

@@ -68,6 +68,17 @@ pub(crate) async fn read<T: DeserializeOwned>(
     }))
 }
 
+/// A numbered document says the same number as its name.
+pub(crate) fn check_number(path: &DocumentPath, expected: u64, found: Option<u64>) -> Result<()> {
+    match found {
+        Some(found) if found != expected => Err(RegistryError::inconsistent(
+            path.full(),
+            format!("it says that its number is {found}: restore it from a copy"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// `None` for a blob that does not exist.
 pub(crate) fn found<T>(result: Result<T, StorageError>) -> Result<Option<T>> {
     match result {

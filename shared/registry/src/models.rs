@@ -7,7 +7,7 @@ use sluice_storage::Container;
 use crate::document::{self, Created, check_digest, create, digest_of, encode};
 use crate::error::Result;
 use crate::names::check_model_name;
-use crate::paths::{DocumentPath, ModelArtifact};
+use crate::paths::{self, DocumentPath, ModelArtifact};
 use crate::registry::Registry;
 use crate::{Digest, ModelCard, ModelRef, RegistryError};
 
@@ -195,11 +195,7 @@ impl Models<'_> {
             .list(Container::Models, &format!("{model}/"))
             .await?;
         while let Some(info) = list.try_next().await? {
-            let version = info
-                .name
-                .split('/')
-                .nth(1)
-                .and_then(|version| version.parse().ok());
+            let version = info.name.split('/').nth(1).and_then(paths::number);
             newest = newest.max(version.unwrap_or(0));
         }
         for run in self.registry.runs().list().await? {
@@ -207,7 +203,7 @@ impl Models<'_> {
                 newest = newest.max(run.model_version);
             }
         }
-        Ok(newest + 1)
+        Ok(newest.saturating_add(1))
     }
 
     pub(crate) async fn find_card(&self, model: &str, version: u64) -> Result<Option<ModelCard>> {

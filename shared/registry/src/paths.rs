@@ -7,6 +7,10 @@ use sluice_storage::Container;
 
 use crate::{Digest, PredictionId, names};
 
+/// The largest number that a document can have. Nothing counts that far; a larger one is damage, and one more than it
+/// would be 0 again sooner or later.
+pub(crate) const MAX_NUMBER: u64 = 1 << 53;
+
 /// A file of a model version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ModelArtifact {
@@ -330,10 +334,12 @@ fn parse_model(segments: &[&str]) -> Option<DocumentPath> {
     })
 }
 
-fn number(text: &str) -> Option<u64> {
+/// The number in a document's name.
+pub(crate) fn number(text: &str) -> Option<u64> {
     text.bytes()
         .all(|b| b.is_ascii_digit())
         .then(|| text.parse().ok())?
+        .filter(|number| *number <= MAX_NUMBER)
 }
 
 fn number_file(file: &str, extension: &str) -> Option<u64> {

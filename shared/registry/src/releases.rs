@@ -12,7 +12,7 @@ pub use status::{Candidate, ReleaseStatus};
 use bytes::Bytes;
 use sluice_storage::Container;
 
-use crate::document::{self, Created, create, encode};
+use crate::document::{self, Created, check_number, create, encode};
 use crate::error::Result;
 use crate::paths::DocumentPath;
 use crate::registry::Registry;
@@ -259,9 +259,15 @@ impl Releases<'_> {
     /// # Errors
     /// `Unreadable`, `Storage`.
     pub async fn get(&self, number: u64) -> Result<Option<Release>> {
-        let stored =
-            document::read(&**self.registry.store(), &release_path(number), "release").await?;
-        Ok(stored.map(|stored| stored.document))
+        let path = release_path(number);
+        let stored = document::read::<Release>(&**self.registry.store(), &path, "release").await?;
+        let release = stored.map(|stored| stored.document);
+        check_number(
+            &path,
+            number,
+            release.as_ref().map(|release| release.number),
+        )?;
+        Ok(release)
     }
 
     fn sequence(&self) -> Sequence<'_> {

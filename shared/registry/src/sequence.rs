@@ -9,7 +9,7 @@ use sluice_storage::{StorageError, Store};
 
 use crate::document::{self, Created};
 use crate::error::Result;
-use crate::paths::DocumentPath;
+use crate::paths::{DocumentPath, MAX_NUMBER};
 
 /// A sequence of documents numbered 1, 2, 3….
 pub(crate) struct Sequence<'a> {
@@ -28,7 +28,11 @@ struct Pointer {
 impl Sequence<'_> {
     /// The newest document's number, 0 when there is none.
     pub(crate) async fn newest(&self) -> Result<u64> {
-        let mut number = self.pointed().await?.map_or(0, |(number, _)| number);
+        let mut number = match self.pointed().await? {
+            // A pointer that names no document would hide those that exist: without its hint they are still found.
+            Some((number, _)) if number <= MAX_NUMBER && self.exists(number).await? => number,
+            _ => 0,
+        };
         while self.exists(number + 1).await? {
             number += 1;
         }

@@ -159,6 +159,13 @@ async fn what_is_no_packed_request_is_400() {
             "{envelope}"
         );
     }
+    // More headers than an HTTP library can hold.
+    let headers: serde_json::Map<String, Value> = (0..40_000)
+        .map(|number| (format!("x-{number}"), json!(["1"])))
+        .collect();
+    let envelope = json!({"Data": {"req": {"Url": "http://h/api/items/7", "Method": "GET", "Headers": headers}}});
+    let answer = call(&router(), invocation("item", envelope.to_string())).await;
+    assert_eq!(answer.error_code(), "bad_envelope");
     // A raw body at the envelope's path, as from a person who forgot the prefix.
     let answer = call(
         &router(),

@@ -4,15 +4,17 @@ use std::fs::File;
 use std::io::{BufRead, Read as _, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_cast::cast;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
 };
 use sluice_registry::Schema;
 
@@ -29,13 +31,25 @@ const MAX_BATCH_ROWS: u64 = 8_192;
 /// Reads Parquet by way of a temporary file, because the format is read from its end.
 pub(super) struct ParquetSource {
     reader: ParquetRecordBatchReader,
-    /// For each of the schema's columns its name in the file.
-    columns: Vec<Option<String>>,
+    /// For each of the schema's columns where it is in the file.
+    columns: Vec<Place>,
     batch: Vec<Option<Values>>,
     batch_rows: usize,
     next_in_batch: usize,
     number: u64,
+    /// Bytes of texts given out so far: the file can say of itself what it wants.
+    unpacked: u64,
+    max_unpacked: u64,
     max_row_bytes: usize,
+}
+
+/// Where a column of the schema is in a file.
+enum Place {
+    Absent,
+    /// It is a list or a structure, which no column takes: not decoded, for a few bytes can be many of them.
+    Nested,
+    /// Under this name.
+    Column(String),
 }
 
 impl ParquetSource {
@@ -48,8 +62,12 @@ impl ParquetSource {
         let file = spool(body, directory)?;
         // The types that the writing program noted are not used: Parquet's own are fewer, and enough.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder =
-            guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options))?;
+        let metadata = guarded(|| ArrowReaderMetadata::load(&file, options.clone()))?;
+        let metadata = guarded(|| {
+            let options = options.with_schema(with_views(metadata.schema()));
+            ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)
+        })?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
 
         let present: Vec<String> = builder
             .schema()
@@ -58,17 +76,29 @@ impl ParquetSource {
             .map(|field| field.name().clone())
             .collect();
         let roots = locate(schema, &present)?;
+        let fields = builder.schema().fields();
+        let is_nested = |root: usize| fields[root].data_type().is_nested();
         let columns = roots
             .iter()
-            .map(|root| root.map(|root| present[root].clone()))
+            .map(|root| match *root {
+                None => Place::Absent,
+                Some(root) if is_nested(root) => Place::Nested,
+                Some(root) => Place::Column(present[root].clone()),
+            })
             .collect();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots.into_iter().flatten());
+        let decoded: Vec<usize> = roots
+            .into_iter()
+            .flatten()
+            .filter(|root| !is_nested(*root))
+            .collect();
+        let fixed_bytes = decoded.iter().map(|root| fixed_width(&fields[*root])).sum();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), decoded);
 
         let groups = builder.metadata().row_groups();
-        let unpacked: u64 = groups
+        let unpacked = groups
             .iter()
             .map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0))
-            .sum();
+            .fold(0, u64::saturating_add);
         if unpacked > checks.max_decompressed_bytes {
             let detail = format!(
                 "the Parquet file unpacks to {unpacked} bytes, more than {}: upload it in pieces",
@@ -77,7 +107,7 @@ impl ParquetSource {
             return Err(Stop::refused(UploadFault::GzipBomb, detail));
         }
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-        let row_bytes = unpacked / rows.max(1);
+        let row_bytes = (unpacked / rows.max(1)).max(fixed_bytes);
         let batch_rows = (BATCH_BYTES / row_bytes.max(1)).clamp(1, MAX_BATCH_ROWS);
         let reader = guarded(|| {
             builder
@@ -92,6 +122,8 @@ impl ParquetSource {
             batch_rows: 0,
             next_in_batch: 0,
             number: 0,
+            unpacked: 0,
+            max_unpacked: checks.max_decompressed_bytes,
             max_row_bytes: checks.max_row_bytes,
         })
     }
@@ -102,9 +134,13 @@ impl ParquetSource {
             let Some(batch) = guarded(|| self.reader.next().transpose())? else {
                 return Ok(false);
             };
-            let values = |name: &Option<String>| {
-                let array = name.as_ref().and_then(|name| batch.column_by_name(name));
-                array.map(|array| guarded(|| Values::of(array))).transpose()
+            let values = |place: &Place| match place {
+                Place::Absent => Ok(None),
+                Place::Nested => Ok(Some(Values::Nested)),
+                Place::Column(name) => batch
+                    .column_by_name(name)
+                    .map(|array| guarded(|| Values::of(array)))
+                    .transpose(),
             };
             self.batch = self.columns.iter().map(values).collect::<Result<_, _>>()?;
             self.batch_rows = RecordBatch::num_rows(&batch);
@@ -131,6 +167,14 @@ impl RowSource for ParquetSource {
                 row.cells[column] = values.get(index, row);
             }
         }
+        self.unpacked = self.unpacked.saturating_add(row.bytes.len() as u64);
+        if self.unpacked > self.max_unpacked {
+            let detail = format!(
+                "the texts of the Parquet file are more than {} bytes: upload it in pieces",
+                self.max_unpacked
+            );
+            return Err(Stop::refused(UploadFault::GzipBomb, detail));
+        }
         if row.bytes.len() > self.max_row_bytes {
             let detail = format!("the row is longer than {} bytes", self.max_row_bytes);
             return Ok(Step::Fault(Fault::row(RowFault::RowTooLong, detail)));
@@ -139,8 +183,33 @@ impl RowSource for ParquetSource {
     }
 }
 
+/// The schema of a file with its texts as views: rows that repeat a text share its bytes. Otherwise a file of a thousand
+/// bytes, with one long text in a dictionary and thousands of rows that name it, would take gigabytes.
+fn with_views(schema: &SchemaRef) -> SchemaRef {
+    let viewed = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => with_type(field, DataType::Utf8View),
+        DataType::Binary | DataType::LargeBinary => with_type(field, DataType::BinaryView),
+        _ => field.clone(),
+    };
+    let fields: Vec<Arc<Field>> = schema.fields().iter().map(viewed).collect();
+    Arc::new(ArrowSchema::new(fields))
+}
+
+fn with_type(field: &Field, data_type: DataType) -> Arc<Field> {
+    Arc::new(field.clone().with_data_type(data_type))
+}
+
+/// The bytes of a value when all have the same number, which repeats do not share.
+fn fixed_width(field: &Field) -> u64 {
+    match field.data_type() {
+        DataType::FixedSizeBinary(width) => u64::try_from(*width).unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// One column of a batch in one of the few types that cells have.
 enum Values {
+    Views(arrow_array::BinaryViewArray),
     Bytes(arrow_array::BinaryArray),
     Integer(arrow_array::Int64Array),
     Unsigned(arrow_array::UInt64Array),
@@ -148,6 +217,7 @@ enum Values {
     Boolean(arrow_array::BooleanArray),
     Micros(arrow_array::TimestampMicrosecondArray, ArrayRef),
     Other(ArrayRef),
+    Nested,
 }
 
 impl Values {
@@ -155,13 +225,10 @@ impl Values {
         use DataType as T;
         let to = |data_type: &DataType| cast(array, data_type);
         Ok(match array.data_type() {
-            T::Utf8
-            | T::LargeUtf8
-            | T::Utf8View
-            | T::Binary
-            | T::LargeBinary
-            | T::BinaryView
-            | T::FixedSizeBinary(_) => Self::Bytes(to(&T::Binary)?.as_binary().clone()),
+            T::Utf8View | T::BinaryView => {
+                Self::Views(to(&T::BinaryView)?.as_binary_view().clone())
+            }
+            T::FixedSizeBinary(_) => Self::Bytes(to(&T::Binary)?.as_binary().clone()),
             T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::UInt8 | T::UInt16 | T::UInt32 => {
                 Self::Integer(to(&T::Int64)?.as_primitive::<Int64Type>().clone())
             }
@@ -189,6 +256,7 @@ impl Values {
     /// The value in row `index` of the batch; a text is added to `row`.
     fn get(&self, index: usize, row: &mut RawRow) -> Cell {
         match self {
+            Self::Views(values) if values.is_valid(index) => row.push_text(values.value(index)),
             Self::Bytes(values) if values.is_valid(index) => row.push_text(values.value(index)),
             Self::Integer(values) if values.is_valid(index) => Cell::Integer(values.value(index)),
             Self::Unsigned(values) if values.is_valid(index) => {
@@ -205,7 +273,8 @@ impl Values {
             Self::Micros(_, original) if original.is_valid(index) => {
                 Cell::Other("a time out of range")
             }
-            Self::Other(values) if values.is_valid(index) => Cell::Other("a nested value"),
+            Self::Other(values) if values.is_valid(index) => Cell::Other("a value of another type"),
+            Self::Nested => Cell::Other("a nested value"),
             _ => Cell::Missing,
         }
     }

@@ -7,7 +7,7 @@ use arrow_array::{
     StringArray, TimestampSecondArray, UInt64Array,
 };
 use parquet::arrow::ArrowWriter;
-use sluice_dataset::{Format, RowFault, UploadFault};
+use sluice_dataset::{Checks, Format, RowFault, UploadFault};
 
 use crate::support::{Dataset, HEADER, gzip, refused_rows, row, stored_rows};
 
@@ -211,6 +211,29 @@ fn parquet_types_that_fit_are_taken_and_others_are_a_rows_fault() {
     let (taken, upload) = dataset.take("rows.parquet", &parquet_of(columns));
     assert_eq!(taken.accepted, 0);
     assert_eq!(refused_rows(&upload)[0].reason, RowFault::WrongType);
+}
+
+#[test]
+fn a_parquet_file_that_repeats_long_texts_is_held_to_the_limit_of_its_texts() {
+    let rows = 3_000;
+    let repeated = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; rows])) };
+    let columns = vec![
+        ("text", repeated(&"x".repeat(20_000))),
+        ("label", repeated("1")),
+        ("tweet_id", repeated("1")),
+        ("event", repeated("sandy")),
+        ("created_at", repeated("2012-10-28T00:00:00Z")),
+    ];
+    let upload = parquet_of(columns);
+    // The dictionary keeps each text once: so the file says of itself.
+    assert!(upload.len() < 50_000, "{}", upload.len());
+    let mut dataset = Dataset::with(Checks {
+        max_decompressed_bytes: 1_000_000,
+        ..Checks::default()
+    });
+    let refusal = dataset.refusal("rows.parquet", &upload);
+    assert_eq!(refusal.reason, UploadFault::GzipBomb);
+    assert!(refusal.detail.contains("1000000 bytes"), "{refusal}");
 }
 
 #[test]

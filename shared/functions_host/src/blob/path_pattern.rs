@@ -84,23 +84,32 @@ impl PathPattern {
     }
 }
 
-/// The parameters in reverse order. Earlier parameters take as much as they can.
+/// The parameters in reverse order. Earlier parameters take as much as they can: seen from the end, each literal stands
+/// where it is found first. So the time is that of one walk, where trying every place would take as good as for ever.
 fn capture(parts: &[Part], text: &str) -> Option<Vec<(String, String)>> {
-    match parts {
-        [] => text.is_empty().then(Vec::new),
-        [Part::Literal(literal), rest @ ..] => capture(rest, text.strip_prefix(literal.as_str())?),
-        [Part::Parameter(name)] => Some(vec![(name.clone(), text.to_owned())]),
-        [Part::Parameter(name), rest @ ..] => {
-            let Some(Part::Literal(next)) = rest.first() else {
-                return None;
-            };
-            text.rmatch_indices(next.as_str()).find_map(|(end, _)| {
-                let mut found = capture(rest, &text[end..])?;
-                found.push((name.clone(), text[..end].to_owned()));
-                Some(found)
-            })
+    let (mut rest, parts) = match parts {
+        [Part::Literal(first), parts @ ..] => (text.strip_prefix(first.as_str())?, parts),
+        parts => (text, parts),
+    };
+    let mut found = Vec::new();
+    let mut behind: Option<&String> = None;
+    for part in parts.iter().rev() {
+        match (part, behind.take()) {
+            (Part::Parameter(name), _) => behind = Some(name),
+            (Part::Literal(last), None) => rest = rest.strip_suffix(last.as_str())?,
+            (Part::Literal(literal), Some(name)) => {
+                let (before, value) = rest.rsplit_once(literal.as_str())?;
+                found.push((name.clone(), value.to_owned()));
+                rest = before;
+            }
         }
     }
+    match behind {
+        Some(name) => found.push((name.clone(), rest.to_owned())),
+        None if !rest.is_empty() => return None,
+        None => {}
+    }
+    Some(found)
 }
 
 #[cfg(test)]
@@ -143,12 +152,29 @@ mod tests {
             parameters("in", "any/thing"),
             pairs(&[("name", "any/thing")])
         );
+        assert_eq!(
+            parameters("in/x{a}xx{b}x", "xxxxxx"),
+            pairs(&[("a", "xx"), ("b", "")])
+        );
+        assert_eq!(parameters("in/a.csv", "a.csv"), pairs(&[]));
     }
 
     #[test]
     fn another_name_does_not_match() {
         assert_eq!(parameters("incoming/{dataset}/{name}", "top.csv"), None);
         assert_eq!(parameters("in/up-{n}.csv", "up-1.txt"), None);
+        assert_eq!(parameters("in/a.csv", "a.csv.gz"), None);
+        // The prefix and the suffix are not the same bytes.
+        assert_eq!(parameters("in/aba{n}ba", "aba"), None);
+    }
+
+    #[test]
+    fn a_name_of_nothing_but_separators_is_matched_in_time() {
+        let pattern: String = (0..20).map(|n| format!("{{p{n}}}-")).collect();
+        let name = "-".repeat(1_000);
+        assert_eq!(parameters(&format!("in/{pattern}end"), &name), None);
+        let found = parameters(&format!("in/{pattern}"), &name).unwrap();
+        assert_eq!((found[0].1.len(), found[1].1.len()), (980, 0));
     }
 
     #[test]

@@ -56,6 +56,58 @@ async fn nothing_serves_without_a_persons_yes() {
 }
 
 #[tokio::test]
+async fn a_pointer_to_a_release_that_is_not_there_hides_none_and_stops_none() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    let releases = registry.releases();
+    let first = approved(&registry, 1).await;
+    let promoted = releases.promote(first.file.digest, "ada", "first").await;
+    assert_eq!(promoted.unwrap().release.number, 1);
+    for number in [7, u64::MAX] {
+        let pointer = format!("{{\"number\":{number}}}");
+        store
+            .put(Container::Releases, "current.json", pointer.into())
+            .await
+            .unwrap();
+        assert_eq!(releases.newest().await.unwrap().unwrap().number, 1);
+    }
+    let second = approved(&registry, 2).await;
+    let promoted = releases.promote(second.file.digest, "ada", "second").await;
+    assert_eq!(promoted.unwrap().release.number, 2);
+}
+
+#[tokio::test]
+async fn a_release_that_says_another_number_is_not_consistent() {
+    let store = memory();
+    let registry = registry(&store, "w");
+    let releases = registry.releases();
+    let card = approved(&registry, 1).await;
+    releases
+        .promote(card.file.digest, "ada", "first")
+        .await
+        .unwrap();
+    let (bytes, _) = store
+        .read(Container::Releases, "000001.json")
+        .await
+        .unwrap();
+    let mut release: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    release["number"] = u64::MAX.into();
+    store
+        .put(
+            Container::Releases,
+            "000001.json",
+            release.to_string().into(),
+        )
+        .await
+        .unwrap();
+    let error = releases.serving().await.unwrap_err();
+    assert!(
+        matches!(error, RegistryError::Inconsistent { .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn an_approval_is_for_exactly_these_bytes_and_this_evidence() {
     let registry = registry(&memory(), "w");
     let releases = registry.releases();
