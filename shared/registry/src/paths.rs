@@ -410,10 +410,14 @@ mod tests {
         any::<[u8; 32]>().prop_map(Digest::from_bytes)
     }
 
+    fn any_number() -> impl Strategy<Value = u64> {
+        prop_oneof![0..=MAX_NUMBER, Just(MAX_NUMBER)]
+    }
+
     fn any_path() -> impl Strategy<Value = DocumentPath> {
         let name = "[a-z0-9-]{1,63}";
         prop_oneof![
-            (name, any::<u64>())
+            (name, any_number())
                 .prop_map(|(dataset, version)| DocumentPath::DatasetVersion { dataset, version }),
             name.prop_map(|dataset| DocumentPath::DatasetPointer { dataset }),
             (name, any_digest())
@@ -423,13 +427,13 @@ mod tests {
             (name, any_digest())
                 .prop_map(|(dataset, upload)| DocumentPath::Ledger { dataset, upload }),
             (name, any_digest()).prop_map(|(dataset, name)| DocumentPath::Seen { dataset, name }),
-            (name, any::<u64>())
+            (name, any_number())
                 .prop_map(|(model, version)| DocumentPath::ModelCard { model, version }),
-            (name, any::<u64>())
+            (name, any_number())
                 .prop_map(|(model, version)| DocumentPath::Proposal { model, version }),
             (
                 name,
-                any::<u64>(),
+                any_number(),
                 proptest::sample::select(&ModelArtifact::ALL[..])
             )
                 .prop_map(|(model, version, artifact)| DocumentPath::Artifact {
@@ -440,10 +444,10 @@ mod tests {
             name.prop_map(|run| DocumentPath::Run { run }),
             name.prop_map(|model| DocumentPath::ActiveRun { model }),
             any_digest().prop_map(|digest| DocumentPath::Approval { digest }),
-            any::<u64>().prop_map(|number| DocumentPath::Release { number }),
+            any_number().prop_map(|number| DocumentPath::Release { number }),
             Just(DocumentPath::ReleasePointer),
-            any::<u64>().prop_map(|release| DocumentPath::Abort { release }),
-            (name, any::<u64>())
+            any_number().prop_map(|release| DocumentPath::Abort { release }),
+            (name, any_number())
                 .prop_map(|(writer, segment)| DocumentPath::AuditSegment { writer, segment }),
         ]
     }
@@ -452,6 +456,12 @@ mod tests {
         #[test]
         fn a_printed_path_is_read_back(path in any_path()) {
             prop_assert_eq!(DocumentPath::parse(path.container(), &path.to_string()), Some(path));
+        }
+
+        #[test]
+        fn a_number_that_nothing_counts_to_is_no_documents(number in MAX_NUMBER + 1..=u64::MAX) {
+            let path = DocumentPath::Release { number };
+            prop_assert_eq!(DocumentPath::parse(path.container(), &path.to_string()), None);
         }
 
         #[test]
