@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use sluice_registry::audit::VerifyReport;
 use sluice_registry::trace::StepStatus;
-use sluice_registry::{DocumentsReport, Trace};
+use sluice_registry::{DocumentsReport, Trace, settled_before};
 
 use super::output;
 use crate::context::Context;
@@ -14,7 +14,8 @@ use crate::context::Context;
 /// What the audit streams can be asked.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// Prove the hash chain of every stream, or name the first broken line. Exit code 1 when one is broken.
+    /// Prove the hash chain of every stream, or name the first broken line; hold every document against its lines. Exit
+    /// code 1 when something does not hold. What is just being written is pending, which is no fault.
     Verify,
     /// Print the way back from a prediction: model, dataset version, uploads, code, approval.
     Trace {
@@ -38,7 +39,8 @@ impl AuditCommand {
         match self {
             Self::Verify => {
                 let chains = registry.audit_log().verify(&[]).await?;
-                let documents = registry.verify_documents().await?;
+                let settled = settled_before(context.clock.now());
+                let documents = registry.verify_documents(settled).await?;
                 let verified = Verified {
                     whole: chains.is_whole() && documents.is_whole(),
                     lines: chains.lines(),
@@ -87,14 +89,22 @@ fn describe_verified(verified: &Verified) -> String {
     }
     let documents = &verified.documents;
     if documents.is_whole() {
+        let pending = match documents.pending.len() {
+            0 => String::new(),
+            pending => format!(", {pending} are waiting for it"),
+        };
         lines.push(format!(
-            "{} documents: each is as its line says",
+            "{} documents: each is as its line says{pending}",
             documents.documents
         ));
     }
     for (what, names) in [
         ("changed since its line was written", &documents.changed),
         ("gone, though a line speaks of it", &documents.missing),
+        (
+            "pending: written less than a minute ago, its line is on the way (sluice reconcile writes it if not)",
+            &documents.pending,
+        ),
         (
             "without a line (sluice reconcile writes it)",
             &documents.unrecorded,

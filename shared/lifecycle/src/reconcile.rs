@@ -3,7 +3,7 @@
 use futures::TryStreamExt as _;
 use jiff::SignedDuration;
 use serde::Serialize;
-use sluice_registry::{RepairScope, RunTrigger};
+use sluice_registry::{RepairScope, RunTrigger, settled_before};
 use sluice_storage::Container;
 
 use crate::{CollectOutcome, IngestOutcome, Lifecycle, LifecycleError, StartOutcome};
@@ -35,10 +35,9 @@ impl Lifecycle {
         let training = self.collect_training().await?;
         let started = self.start_training(RunTrigger::NewRows).await?;
         let now = self.clock.now();
-        // A living process may be between a document and its line.
         let scope = RepairScope {
             since: Some(now - SignedDuration::from_hours(24)),
-            before: Some(now - SignedDuration::from_mins(1)),
+            before: Some(settled_before(now)),
         };
         let repaired = self.registry.repair(scope).await?;
         Ok(Reconciled {

@@ -51,7 +51,7 @@ pub use predictions::{Predictions, Records};
 pub use registry::Registry;
 pub use release::{Abort, Approval, Challenger, ChallengerMode, Proposal, Release, ReleaseKind};
 pub use releases::{Candidate, Change, ReleaseStatus, Releases, Serving};
-pub use repair::{DocumentsReport, RepairReport, RepairScope};
+pub use repair::{DocumentsReport, RepairReport, RepairScope, settled_before};
 pub use run::{Run, RunState, RunTrigger};
 pub use runs::{Begin, Runs};
 pub use schema::{Column, ColumnType, Label, Role, Schema};

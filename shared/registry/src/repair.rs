@@ -28,12 +28,21 @@ const AUDITED: [Container; 5] = [
     Container::Aborts,
 ];
 
+/// How long a document may wait for its lines before somebody else may write them: a living process is far quicker.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
+
+/// What was written after this moment may still be getting its lines from a living process.
+#[must_use]
+pub fn settled_before(now: Timestamp) -> Timestamp {
+    now.checked_sub(PATIENCE).unwrap_or(Timestamp::MIN)
+}
+
 /// Which documents a repair looks at, by the time the store last wrote them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RepairScope {
     /// From here on; `None`: all. A day is plenty for a repair that runs every few minutes.
     pub since: Option<Timestamp>,
-    /// Before this; `None`: all. A minute ago leaves alone what a living process is just writing.
+    /// Before this; `None`: all. [`settled_before`] leaves alone what a living process is just writing.
     pub before: Option<Timestamp>,
 }
 
@@ -57,7 +66,9 @@ pub struct RepairReport {
 pub struct DocumentsReport {
     /// Documents looked at.
     pub documents: u64,
-    /// Documents without all of their lines: a repair is due, or lines were cut off.
+    /// Documents without all of their lines, and written so lately that their writer may be about to add them. No fault.
+    pub pending: Vec<String>,
+    /// Documents without all of their lines that have had them long since: a repair is due, or lines were cut off.
     pub unrecorded: Vec<String>,
     /// Documents whose bytes are none that a line speaks of.
     pub changed: Vec<String>,
@@ -68,7 +79,7 @@ pub struct DocumentsReport {
 }
 
 impl DocumentsReport {
-    /// Whether every document is as its lines say.
+    /// Whether every document is as its lines say, or is still getting them.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         [
@@ -87,6 +98,7 @@ struct Audited {
     path: DocumentPath,
     bytes: Bytes,
     events: Vec<AuditEvent>,
+    modified: Timestamp,
     /// No line of it is older than this.
     lines_since: Timestamp,
 }
@@ -144,38 +156,62 @@ impl Registry {
         Ok(report)
     }
 
-    /// Compares every document with its audit lines.
+    /// Compares every document with its audit lines. Those written at `settled` or later may be without theirs: they are
+    /// `pending`, see [`settled_before`]. Writers may go on meanwhile.
     ///
     /// # Errors
     /// `Storage`. A difference is no error: it is in the report.
-    pub async fn verify_documents(&self) -> Result<DocumentsReport> {
+    pub async fn verify_documents(&self, settled: Timestamp) -> Result<DocumentsReport> {
         let mut report = DocumentsReport::default();
         let documents = self
             .audited_documents(RepairScope::default(), &mut report.unreadable)
             .await?;
         report.documents = documents.len() as u64;
+        // After the documents: a line that is there by now is never missed.
         let mut recorded = self.recorded_since(None).await?;
         for document in documents {
             let path = document.path.full();
             let known = recorded.digests.remove(&path);
-            if known.is_some_and(|known| !known.contains(&Digest::of(&document.bytes))) {
-                report.changed.push(path);
-            } else if !recorded.missing(&path, document.events).is_empty() {
-                report.unrecorded.push(path);
+            let is_known = known.is_none_or(|known| known.contains(&Digest::of(&document.bytes)));
+            let lacks_lines = !recorded.missing(&path, document.events).is_empty();
+            // Only a run's document is written again, and its new bytes are known from the line that is still to come.
+            let waits =
+                lacks_lines && (is_known || matches!(document.path, DocumentPath::Run { .. }));
+            match () {
+                () if waits && document.modified >= settled => report.pending.push(path),
+                () if waits => report.unrecorded.push(path),
+                () if !is_known => report.changed.push(path),
+                () => {}
             }
         }
-        let damaged = |path: &String| {
-            report
+        for path in recorded.digests.into_keys() {
+            let is_damaged = report
                 .unreadable
                 .iter()
-                .any(|unreadable| unreadable.starts_with(path.as_str()))
-        };
-        report.missing = recorded
-            .digests
-            .into_keys()
-            .filter(|path| !damaged(path))
-            .collect();
+                .any(|unreadable| unreadable.starts_with(path.as_str()));
+            // Documents of the time between the two looks are there, and only here unseen.
+            if !is_damaged && !self.is_stored(&path).await? {
+                report.missing.push(path);
+            }
+        }
         Ok(report)
+    }
+
+    /// Whether the document at `{container}/{name}` is there at this moment.
+    async fn is_stored(&self, path: &str) -> Result<bool> {
+        let parts = path.split_once('/');
+        let place = parts.and_then(|(container, name)| {
+            let container = Container::ALL
+                .into_iter()
+                .find(|known| known.name() == container)?;
+            Some((container, name))
+        });
+        match place {
+            Some((container, name)) => {
+                Ok(found(self.store().info(container, name).await)?.is_some())
+            }
+            None => Ok(false),
+        }
     }
 
     async fn audited_documents(
@@ -205,6 +241,7 @@ impl Registry {
                             path,
                             bytes,
                             events,
+                            modified: info.modified,
                             lines_since,
                         });
                     }

@@ -89,6 +89,11 @@ impl Chain {
         });
     }
 
+    /// Whether somebody saw more of this stream than was read, and nothing else is wrong with it.
+    pub(super) fn is_behind(&self, seen: &StreamHead) -> bool {
+        self.broken.is_none() && seen.seq > self.hashes.len() as u64
+    }
+
     /// Compares with what somebody saw of this stream. Damage inside the chain was found already and comes first.
     pub(super) fn compare(&mut self, witness: &str, seen: &StreamHead) {
         let (Some(hash), 1..) = (seen.hash, seen.seq) else {

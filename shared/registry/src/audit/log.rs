@@ -1,6 +1,6 @@
 //! All streams together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
@@ -119,7 +119,7 @@ impl AuditLog {
     }
 
     /// Checks every line of every stream, against each other and against the heads that streams saw of each other and
-    /// the caller knows from before.
+    /// the caller knows from before. Writers may go on meanwhile.
     ///
     /// # Errors
     /// `Storage`. Damage is no error: it is in the report.
@@ -129,15 +129,7 @@ impl AuditLog {
             let chain = chains
                 .entry(segment.writer.clone())
                 .or_insert_with(|| Chain::new(&segment.writer));
-            chain.start_segment(&segment.name);
-            let (_, stream) = self
-                .store
-                .read_stream(Container::Audit, &segment.name)
-                .await?;
-            let mut lines = Lines::new(stream);
-            while let Some(line) = lines.next().await? {
-                chain.check(&line);
-            }
+            self.check_segment(chain, &segment).await?;
         }
         let given = known.iter().map(|head| ("given".to_owned(), head.clone()));
         let witnessed: Vec<(String, StreamHead)> = chains
@@ -145,14 +137,46 @@ impl AuditLog {
             .flat_map(|chain| std::mem::take(&mut chain.witnessed))
             .chain(given)
             .collect();
+        // A witness that was read later may have seen lines that were written after the stream itself was read.
+        let behind: BTreeSet<&str> = witnessed
+            .iter()
+            .filter(|(_, head)| {
+                let chain = chains.get(&head.stream);
+                chain.is_none_or(|chain| chain.is_behind(head))
+            })
+            .map(|(_, head)| head.stream.as_str())
+            .collect();
+        for stream in behind {
+            chains.insert(stream.to_owned(), self.check_stream(stream).await?);
+        }
         for (witness, head) in witnessed {
-            chains
-                .entry(head.stream.clone())
-                .or_insert_with(|| Chain::new(&head.stream))
-                .compare(&witness, &head);
+            if let Some(chain) = chains.get_mut(&head.stream) {
+                chain.compare(&witness, &head);
+            }
         }
         Ok(VerifyReport {
             streams: chains.into_values().map(Chain::report).collect(),
         })
+    }
+
+    async fn check_stream(&self, stream: &str) -> Result<Chain> {
+        let mut chain = Chain::new(stream);
+        for segment in segments(&*self.store, stream).await? {
+            self.check_segment(&mut chain, &segment).await?;
+        }
+        Ok(chain)
+    }
+
+    async fn check_segment(&self, chain: &mut Chain, segment: &Segment) -> Result<()> {
+        chain.start_segment(&segment.name);
+        let (_, stream) = self
+            .store
+            .read_stream(Container::Audit, &segment.name)
+            .await?;
+        let mut lines = Lines::new(stream);
+        while let Some(line) = lines.next().await? {
+            chain.check(&line);
+        }
+        Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
-use sluice_registry::{AuditEvent, Begin};
+use jiff::{SignedDuration, Timestamp};
+use sluice_registry::{AuditEvent, Begin, Registry, RepairScope};
 
 use crate::fixtures::{DATASET, MODEL, any_dataset, approved, ingest, memory, now, registry, run};
 
@@ -38,7 +38,13 @@ async fn uploads_at_once_all_end_in_the_history() {
         .map(|upload| upload.name.clone())
         .collect();
     assert_eq!((newest.version, newest.rows, names.len()), (12, 120, 12));
-    assert!(registry.verify_documents().await.unwrap().is_whole());
+    assert!(
+        registry
+            .verify_documents(Timestamp::MAX)
+            .await
+            .unwrap()
+            .is_whole()
+    );
     assert!(registry.audit_log().verify(&[]).await.unwrap().is_whole());
 }
 
@@ -89,7 +95,13 @@ async fn promoters_at_once_make_one_line_of_releases() {
         .map(|release| release.champion.digest)
         .collect();
     assert_eq!(champions.len(), 20);
-    assert!(first.verify_documents().await.unwrap().is_whole());
+    assert!(
+        first
+            .verify_documents(Timestamp::MAX)
+            .await
+            .unwrap()
+            .is_whole()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -174,4 +186,39 @@ async fn processes_with_one_name_share_one_chain() {
     .await
     .unwrap();
     assert_eq!(reasons.len(), 1_200, "every line once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_check_beside_busy_writers_finds_nothing_wrong() {
+    let store = memory();
+    let writers: Vec<_> = (0..3)
+        .map(|writer| {
+            let registry = registry(&store, &format!("w{writer}"));
+            tokio::spawn(async move {
+                for upload in 0..30 {
+                    ingest(&registry, &format!("upload-{writer}-{upload}"))
+                        .await
+                        .unwrap();
+                    // Writes down how far the other streams are.
+                    registry.repair(RepairScope::default()).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let reader = Registry::new(store.clone());
+    let mut checks = 0;
+    while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
+        let chains = reader.audit_log().verify(&[]).await.unwrap();
+        assert!(chains.is_whole(), "{:?}", chains.first_broken());
+        let documents = reader.verify_documents(Timestamp::MIN).await.unwrap();
+        assert!(documents.is_whole(), "{documents:?}");
+        checks += 1;
+    }
+    assert!(
+        checks > 10,
+        "the writers were not busy while it was checked"
+    );
+    for writer in writers {
+        writer.await.unwrap();
+    }
 }

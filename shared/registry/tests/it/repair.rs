@@ -1,9 +1,12 @@
 //! Documents and their lines.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
-use sluice_registry::{RepairScope, RunState};
+use sluice_registry::{RepairScope, RunState, settled_before};
 use sluice_storage::{Container, Store};
 
+use crate::faulty::{Fault, FaultyStore};
 use crate::fixtures::{
     DATASET, any_dataset, memory, next_version, now, register, registry, run, upload,
 };
@@ -25,12 +28,18 @@ async fn lines_that_were_cut_off_leave_documents_without_one() {
         .delete(Container::Audit, "w/000000.jsonl")
         .await
         .unwrap();
-    let report = registry.verify_documents().await.unwrap();
+    let report = registry.verify_documents(Timestamp::MAX).await.unwrap();
     assert_eq!(report.unrecorded, ["models/messages/000001/model.json"]);
     let registry = crate::fixtures::registry(&store, "w");
     let repaired = registry.repair(RepairScope::default()).await.unwrap();
     assert_eq!(repaired.added.len(), 2, "{repaired:?}");
-    assert!(registry.verify_documents().await.unwrap().is_whole());
+    assert!(
+        registry
+            .verify_documents(Timestamp::MAX)
+            .await
+            .unwrap()
+            .is_whole()
+    );
     let mut marked = 0;
     registry
         .audit_log()
@@ -38,6 +47,69 @@ async fn lines_that_were_cut_off_leave_documents_without_one() {
         .await
         .unwrap();
     assert_eq!(marked, 2, "a line that was added later says so");
+}
+
+#[tokio::test]
+async fn a_young_document_without_its_line_is_pending_and_an_old_one_a_finding() {
+    let store = memory();
+    register(&registry(&store, "w"), 1).await;
+    store
+        .delete(Container::Audit, "w/000000.jsonl")
+        .await
+        .unwrap();
+    let reader = registry(&store, "reader");
+    // The store's own clock says when a document was written.
+    let now = Timestamp::now();
+    let young = reader.verify_documents(settled_before(now)).await.unwrap();
+    assert_eq!(young.pending, ["models/messages/000001/model.json"]);
+    assert!(young.is_whole(), "{young:?}");
+    let later = now + SignedDuration::from_mins(2);
+    let old = reader
+        .verify_documents(settled_before(later))
+        .await
+        .unwrap();
+    assert_eq!(old.unrecorded, ["models/messages/000001/model.json"]);
+    assert!(!old.is_whole() && old.pending.is_empty(), "{old:?}");
+}
+
+#[tokio::test]
+async fn a_run_whose_writer_died_before_the_line_of_its_state_waits_for_that_line() {
+    let store = memory();
+    let path = "runs/1-a.json";
+    registry(&store, "w")
+        .runs()
+        .create(run("1-a", 1, any_dataset()))
+        .await
+        .unwrap();
+    let dying = FaultyStore::new(store.clone(), Fault::DiesAfter, 0);
+    let state = RunState::Submitted {
+        job: "j".into(),
+        at: now(),
+    };
+    let died = registry(&(Arc::new(dying) as Arc<dyn Store>), "dying")
+        .runs()
+        .advance("1-a", state)
+        .await;
+    assert!(died.is_err());
+    let reader = registry(&store, "reader");
+    let young = reader.verify_documents(Timestamp::MIN).await.unwrap();
+    assert_eq!((young.pending, young.changed.len()), (vec![path.into()], 0));
+    let old = reader.verify_documents(Timestamp::MAX).await.unwrap();
+    assert_eq!((old.unrecorded, old.changed.len()), (vec![path.into()], 0));
+    reader.repair(RepairScope::default()).await.unwrap();
+    let repaired = reader.verify_documents(Timestamp::MAX).await.unwrap();
+    assert!(repaired.is_whole(), "{repaired:?}");
+
+    // A new state without its line is one thing; another content of a state that has its line is another.
+    let (bytes, _) = store.read(Container::Runs, "1-a.json").await.unwrap();
+    let edited = String::from_utf8(bytes.to_vec()).unwrap();
+    let edited = edited.replace("\"job\": \"j\"", "\"job\": \"k\"");
+    store
+        .put(Container::Runs, "1-a.json", edited.into())
+        .await
+        .unwrap();
+    let edited = reader.verify_documents(Timestamp::MIN).await.unwrap();
+    assert_eq!(edited.changed, [path], "{edited:?}");
 }
 
 #[tokio::test]
@@ -167,7 +239,7 @@ async fn removed_and_unreadable_documents_are_named() {
         .put(Container::Models, "messages/000002/model.json", "{".into())
         .await
         .unwrap();
-    let report = registry.verify_documents().await.unwrap();
+    let report = registry.verify_documents(Timestamp::MAX).await.unwrap();
     assert_eq!(report.missing, ["models/messages/000001/model.json"]);
     assert_eq!(report.unreadable.len(), 1);
     assert!(
