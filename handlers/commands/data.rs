@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use sluice_storage::{Container, StorageError};
+use sluice_storage::Container;
 
 use super::output;
 use crate::context::Context;
@@ -44,22 +44,12 @@ pub(super) async fn upload(
         "{} is not a file that can be read",
         file.display()
     );
-    match context
+    // In one step: who reads the old file meanwhile reads it whole, and a kill leaves one of the two.
+    context
         .store
-        .create_from_file(Container::Incoming, &name, file)
-        .await
-    {
-        Ok(_) => Ok(name),
-        Err(StorageError::AlreadyExists { .. }) => {
-            context.store.delete(Container::Incoming, &name).await?;
-            context
-                .store
-                .create_from_file(Container::Incoming, &name, file)
-                .await?;
-            Ok(name)
-        }
-        Err(error) => Err(error.into()),
-    }
+        .put_from_file(Container::Incoming, &name, file)
+        .await?;
+    Ok(name)
 }
 
 /// Sample messages.

@@ -130,13 +130,12 @@ impl Lifecycle {
                 reason: format!("expected a file in {dataset}/ of the incoming container"),
             });
         }
+        let gone = || IngestOutcome::NotTaken {
+            reason: "it is not there any more".into(),
+        };
         let info = match self.store.info(Container::Incoming, name).await {
             Ok(info) => info,
-            Err(error) if error.is_not_found() => {
-                return Ok(IngestOutcome::NotTaken {
-                    reason: "it is not there any more".into(),
-                });
-            }
+            Err(error) if error.is_not_found() => return Ok(gone()),
             Err(error) => return Err(error.into()),
         };
         let datasets = self.registry.datasets();
@@ -147,7 +146,14 @@ impl Lifecycle {
                 before: before.outcome,
             });
         }
-        let (digest, outcome) = self.ingest_from(&Source::Incoming(name.to_owned())).await?;
+        let source = Source::Incoming(name.to_owned());
+        let (digest, outcome) = match self.ingest_from(&source).await {
+            Err(LifecycleError::Storage(StorageError::NotFound {
+                container: Container::Incoming,
+                ..
+            })) => return Ok(gone()),
+            ingested => ingested?,
+        };
         datasets
             .mark_seen(dataset, name, &info.etag, digest)
             .await?;

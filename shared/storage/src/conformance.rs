@@ -35,7 +35,7 @@ pub use reading::{
 pub use writing::{
     appends_are_added_to_the_end, appends_only_at_the_given_length, containers_are_apart,
     creates_from_a_file, creates_once, deletes_again_and_again, etags_change_with_every_write,
-    puts_whatever_was_there, replaces_only_the_given_version,
+    puts_from_a_file, puts_whatever_was_there, replaces_only_the_given_version,
 };
 
 use crate::{Container, Store};
@@ -57,6 +57,7 @@ pub async fn run(store: Arc<dyn Store>) {
     creates_once(one).await;
     creates_from_a_file(one).await;
     puts_whatever_was_there(one).await;
+    puts_from_a_file(one).await;
     replaces_only_the_given_version(one).await;
     etags_change_with_every_write(one).await;
     appends_are_added_to_the_end(one).await;

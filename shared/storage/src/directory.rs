@@ -233,6 +233,16 @@ impl Store for DirectoryStore {
             .await
     }
 
+    async fn put_from_file(&self, container: Container, name: &str, file: &Path) -> Result<ETag> {
+        let blob = BlobName::new(container, name)?;
+        let file = file.to_owned();
+        // Not in turn: the copy of a large file must not hold up the writers of other blobs.
+        self.run("write", blob, move |tree, blob| {
+            tree.put_from_file(blob, &file)
+        })
+        .await
+    }
+
     async fn replace(
         &self,
         container: Container,

@@ -174,17 +174,18 @@ impl Store for MemoryStore {
         file: &Path,
     ) -> Result<ETag> {
         let blob = BlobName::new(container, name)?;
-        let file = file.to_owned();
-        let bytes = tokio::task::spawn_blocking(move || std::fs::read(file))
-            .await
-            .map_err(io::Error::from)
-            .flatten()
-            .map_err(|error| blob.io("reading of the local file", error))?;
-        self.blobs().create(blob, bytes.into())
+        let bytes = local_file(&blob, file).await?;
+        self.blobs().create(blob, bytes)
     }
 
     async fn put(&self, container: Container, name: &str, bytes: Bytes) -> Result<ETag> {
         let blob = BlobName::new(container, name)?;
+        Ok(self.blobs().write(blob, bytes))
+    }
+
+    async fn put_from_file(&self, container: Container, name: &str, file: &Path) -> Result<ETag> {
+        let blob = BlobName::new(container, name)?;
+        let bytes = local_file(&blob, file).await?;
         Ok(self.blobs().write(blob, bytes))
     }
 
@@ -219,6 +220,16 @@ impl Store for MemoryStore {
         self.blobs().entries.remove(&blob);
         Ok(())
     }
+}
+
+async fn local_file(blob: &BlobName, file: &Path) -> Result<Bytes> {
+    let file = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || std::fs::read(file))
+        .await
+        .map_err(io::Error::from)
+        .flatten();
+    read.map(Bytes::from)
+        .map_err(|error| blob.io("reading of the local file", error))
 }
 
 #[cfg(test)]

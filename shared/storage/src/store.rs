@@ -77,6 +77,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Writes a blob whatever was there before.
     async fn put(&self, container: Container, name: &str, bytes: Bytes) -> Result<ETag>;
 
+    /// Writes a blob from a local file, streamed at constant memory, whatever was there before: until it is whole, the
+    /// old one stays.
+    async fn put_from_file(&self, container: Container, name: &str, file: &Path) -> Result<ETag>;
+
     /// Replaces a blob if it is still the version `if_match`. Errors: `NotFound`, `Conflict`.
     async fn replace(
         &self,

@@ -152,6 +152,15 @@ impl Store for FaultyStore {
             .await
     }
 
+    async fn put_from_file(&self, container: Container, name: &str, file: &Path) -> Result<ETag> {
+        self.write(
+            container,
+            name,
+            self.inner.put_from_file(container, name, file),
+        )
+        .await
+    }
+
     async fn replace(
         &self,
         container: Container,

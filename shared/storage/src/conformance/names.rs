@@ -83,6 +83,7 @@ pub async fn invalid_names_are_refused(store: &dyn Store) {
             store.create(CONTAINER, name, bytes()).await.err(),
             store.create_from_file(CONTAINER, name, file).await.err(),
             store.put(CONTAINER, name, bytes()).await.err(),
+            store.put_from_file(CONTAINER, name, file).await.err(),
             store.replace(CONTAINER, name, bytes(), &etag).await.err(),
             store.append(CONTAINER, name, bytes(), None).await.err(),
             store.delete(CONTAINER, name).await.err(),

@@ -71,6 +71,40 @@ pub async fn creates_from_a_file(store: &dyn Store) {
     clear(store, "file/").await;
 }
 
+/// A local file becomes a blob whatever was there before; a file that is not there leaves the old one.
+pub async fn puts_from_a_file(store: &dyn Store) {
+    clear(store, "put-file/").await;
+    let program = std::env::current_exe().expect("this program has a file");
+    let expected = std::fs::metadata(&program)
+        .expect("this program's file")
+        .len();
+    let mut etags = vec![put(store, "put-file/blob", "old").await];
+    for _ in 0..2 {
+        let etag = store
+            .put_from_file(CONTAINER, "put-file/blob", &program)
+            .await
+            .expect("put_from_file");
+        let info = store.info(CONTAINER, "put-file/blob").await.expect("info");
+        assert_eq!((expected, &etag), (info.size_bytes, &info.etag));
+        assert!(!etags.contains(&etag), "{etag} was given out before");
+        etags.push(etag);
+    }
+    for name in ["put-file/blob", "put-file/none"] {
+        let absent = program.join("absent");
+        let none = store.put_from_file(CONTAINER, name, &absent).await;
+        assert!(matches!(none, Err(StorageError::Io { .. })), "{none:?}");
+    }
+    store
+        .put_from_file(CONTAINER, "put-file/new", &program)
+        .await
+        .expect("a name that was free");
+    assert_eq!(
+        ["put-file/blob", "put-file/new"],
+        listed(store, "put-file/").await[..]
+    );
+    clear(store, "put-file/").await;
+}
+
 /// `put` writes with and without a blob before it.
 pub async fn puts_whatever_was_there(store: &dyn Store) {
     clear(store, "put/").await;

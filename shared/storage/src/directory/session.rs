@@ -7,7 +7,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::folder::Folder;
+use super::folder::{Access, Folder, Found};
 use super::version;
 
 /// The file in a session's folder that its owner keeps locked.
@@ -128,6 +128,15 @@ impl Staged<'_> {
     /// The file's metadata: its version, whatever name it gets.
     pub(super) const fn metadata(&self) -> &std::fs::Metadata {
         &self.metadata
+    }
+
+    /// Stamps the file later than the version that it turns out to replace.
+    pub(super) fn stamp_after(&mut self, replaced: SystemTime) -> io::Result<()> {
+        let Found::File(file, _) = self.folder.find(&self.name, Access::ReadWrite)? else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        self.metadata = version::stamp(&file, Some(replaced))?;
+        file.sync_all()
     }
 
     /// Gives the file its name if that is free, durably. Errors: of kind `AlreadyExists` when it is not.

@@ -57,6 +57,30 @@ impl Tree {
         self.write_over(blob, &folder, replaced.as_ref(), bytes)
     }
 
+    pub(super) fn put_from_file(&self, blob: &BlobName, source: &Path) -> Result<ETag> {
+        let failed = |error| blob.io("write", error);
+        let mut source =
+            File::open(source).map_err(|error| blob.io("reading of the local file", error))?;
+        let folder = self.folder_for(blob)?;
+        // Spares the copy of a large file when something else has the name.
+        existing(blob, &folder)?;
+        let mut staged = self
+            .session
+            .stage(None, |file| io::copy(&mut source, file).map(drop))
+            .map_err(failed)?;
+        let _held = self.hold(blob).map_err(failed)?;
+        let replaced = existing(blob, &folder)?;
+        let publish = || {
+            if let Some(replaced) = replaced {
+                staged.stamp_after(replaced.modified()?)?;
+            }
+            let etag = etag(staged.metadata());
+            staged.publish(&folder, blob.leaf())?;
+            Ok(etag)
+        };
+        publish().map_err(failed)
+    }
+
     pub(super) fn replace(&self, blob: &BlobName, bytes: &[u8], if_match: &ETag) -> Result<ETag> {
         let failed = |error| blob.io("write", error);
         let _held = self.hold(blob).map_err(failed)?;
