@@ -60,6 +60,35 @@ fn ten_people_at_once_start_one_run() {
 }
 
 #[test]
+fn ten_reconciles_at_once_collect_one_run() {
+    let machine = Machine::new();
+    machine.ingest("rows.csv", rows::csv(1, 700));
+    // Who writes the end first, and how closely the others follow, is a matter of luck: more than one try.
+    for round in 1..=5 {
+        let run = machine.json(&["retrain"])["run"]["id"].take();
+        let run = run.as_str().unwrap();
+        let result = machine.blob(&format!("runs/{run}.result.json"));
+        eventually("the result of the job", String::new, || {
+            result.is_file().then_some(())
+        });
+        let mut commands: Vec<Process> = (0..10)
+            .map(|_| Process::start(machine.command(&["reconcile"])))
+            .collect();
+        for command in &mut commands {
+            let status = eventually("the end of a reconcile", String::new, || command.ended());
+            assert!(status.success(), "{}", command.output());
+        }
+        let ends = machine
+            .audit_events()
+            .iter()
+            .filter(|event| event["kind"] == "run_succeeded")
+            .count();
+        assert_eq!(ends, round);
+    }
+    machine.sluice(&["audit", "verify"]).expect_success();
+}
+
+#[test]
 fn nothing_new_is_no_reason_to_train() {
     let up = Machine::released(&[]).up();
     up.fire("retrain");

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use sluice_registry::{ModelCard, Proposal, Run, RunState};
+use sluice_registry::{ModelCard, Proposal, RegistryError, Run, RunState};
 use sluice_storage::{Container, StorageError};
 use sluice_telemetry::Event;
 
@@ -130,19 +130,39 @@ impl Lifecycle {
                 job: "unconfirmed".into(),
                 at,
             };
-            self.registry.runs().advance(&run.id, submitted).await?;
+            self.advance(run, submitted).await?;
         }
-        match result {
+        let end = match result {
             JobResult::Succeeded { model_version } => {
-                let card = self
-                    .registry
+                // A result without its model would be no success.
+                self.registry
                     .models()
                     .card(&run.model, model_version)
                     .await?;
-                self.registry
-                    .runs()
-                    .advance(&run.id, RunState::Succeeded { model_version, at })
-                    .await?;
+                RunState::Succeeded { model_version, at }
+            }
+            JobResult::Failed { reason } => RunState::Failed { reason, at },
+        };
+        self.report_end(self.advance(run, end).await?).await
+    }
+
+    /// Brings a run into `state`. When another process was first to bring it to its end, that end stands.
+    pub(crate) async fn advance(&self, run: &Run, state: RunState) -> Result<Run, LifecycleError> {
+        match self.registry.runs().advance(&run.id, state).await {
+            Err(RegistryError::IllegalTransition { .. }) => self.run(&run.id).await,
+            advanced => Ok(advanced?),
+        }
+    }
+
+    /// What became of a run, told to everybody.
+    async fn report_end(&self, run: Run) -> Result<CollectOutcome, LifecycleError> {
+        let (id, model) = (run.id, run.model);
+        match run.state {
+            RunState::Created | RunState::Submitted { .. } => {
+                Ok(CollectOutcome::Running { run: id })
+            }
+            RunState::Succeeded { model_version, .. } => {
+                let card = self.registry.models().card(&model, model_version).await?;
                 let (passed, failures) = (card.gate.passed, card.gate.failures);
                 Event::CandidateGated {
                     version: model_version,
@@ -151,32 +171,19 @@ impl Lifecycle {
                 }
                 .emit();
                 Ok(CollectOutcome::Succeeded {
-                    run: run.id.clone(),
+                    run: id,
                     model_version,
                     passed,
                     failures,
                 })
             }
-            JobResult::Failed { reason } => {
-                self.registry
-                    .runs()
-                    .advance(
-                        &run.id,
-                        RunState::Failed {
-                            reason: reason.clone(),
-                            at,
-                        },
-                    )
-                    .await?;
+            RunState::Failed { reason, .. } => {
                 Event::RunFailed {
-                    run: &run.id,
+                    run: &id,
                     reason: &reason,
                 }
                 .emit();
-                Ok(CollectOutcome::Failed {
-                    run: run.id.clone(),
-                    reason,
-                })
+                Ok(CollectOutcome::Failed { run: id, reason })
             }
         }
     }

@@ -63,7 +63,8 @@ impl Lifecycle {
             job,
             at: self.clock.now(),
         };
-        let run = self.registry.runs().advance(&run.id, submitted).await?;
+        // A quick job may be collected by another process before its submission is written down.
+        let run = self.advance(&run, submitted).await?;
         let trigger = trigger_name(&run.trigger);
         Event::RunSubmitted {
             run: &run.id,

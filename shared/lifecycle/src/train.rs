@@ -74,7 +74,7 @@ impl Lifecycle {
         Ok(result)
     }
 
-    async fn run(&self, id: &str) -> Result<Run, LifecycleError> {
+    pub(crate) async fn run(&self, id: &str) -> Result<Run, LifecycleError> {
         let found = self.registry.runs().get(id).await?;
         Ok(found
             .ok_or_else(|| LifecycleError::Trainer {
