@@ -27,6 +27,7 @@ mod crashes;
 mod damaged_model;
 mod manifests;
 mod releases;
+mod replaced_executable;
 mod single_flight;
 mod telemetry;
 mod uploads;
