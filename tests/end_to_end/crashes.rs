@@ -1,11 +1,6 @@
-//! SIGKILL at any moment: what was accepted is there afterwards, once.
-
-use std::thread;
-use std::time::{Duration, Instant};
+//! SIGKILL at a chosen moment: what was accepted is there afterwards, once. Random moments are in [`crate::faults`].
 
 use hyper::Method;
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -14,14 +9,10 @@ use crate::machine::Machine;
 use crate::process::signal_to;
 use crate::rows;
 use crate::settings;
-use crate::up::Handler;
 use crate::wait::eventually;
 
-const ROUNDS: u64 = 10;
-const ROWS: usize = 150;
-
 /// The event of a new blob, as the host sends it.
-fn announce(handler_url: &str, name: &str) -> Result<http::Answer, String> {
+pub(crate) fn announce(handler_url: &str, name: &str) -> Result<http::Answer, String> {
     let event = json!({
         "Data": { "blob": "" },
         "Metadata": {
@@ -37,66 +28,6 @@ fn announce(handler_url: &str, name: &str) -> Result<http::Answer, String> {
         "application/json",
         event.to_string(),
     ))
-}
-
-#[test]
-fn a_handler_killed_during_ingest_loses_nothing_and_takes_nothing_twice() {
-    let machine = Machine::new();
-    let whole = one_ingest_in_peace(&machine);
-    let mut random = StdRng::seed_from_u64(20);
-    for round in 1..=ROUNDS {
-        let name = format!("{round}.csv");
-        machine.upload(&name, rows::csv(round, ROWS));
-        let handler = Handler::start(&machine);
-        let url = handler.url.clone();
-        let event = thread::spawn(move || announce(&url, &name));
-        thread::sleep(whole.mul_f64(random.random_range(0.0..1.2)));
-        handler.process.kill();
-        // An answer, or a broken connection: both are right.
-        drop(event.join().unwrap());
-    }
-
-    machine.an_hour_passes();
-    machine.sluice(&["reconcile"]).expect_success();
-    let dataset = machine.dataset();
-    let mut names: Vec<&str> = dataset["uploads"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|upload| upload["name"].as_str().unwrap())
-        .collect();
-    names.sort_unstable();
-    let mut expected: Vec<String> = (0..=ROUNDS)
-        .map(|round| format!("messages/{round}.csv"))
-        .collect();
-    expected.sort_unstable();
-    assert_eq!(names, expected, "every upload is there, once");
-    assert_eq!(dataset["rows"], (ROUNDS + 1) * ROWS as u64);
-    the_record_is_whole(&machine);
-}
-
-/// Ingests one file without a disturbance; says how long that took, so that the kills fall into it.
-fn one_ingest_in_peace(machine: &Machine) -> Duration {
-    machine.upload("0.csv", rows::csv(0, ROWS));
-    let handler = Handler::start(machine);
-    let begun = Instant::now();
-    let answer = announce(&handler.url, "0.csv").unwrap();
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(machine.dataset()["rows"], ROWS);
-    begun.elapsed()
-}
-
-/// Whatever a kill tore apart is mended by reconcile, and the record holds.
-fn the_record_is_whole(machine: &Machine) {
-    eventually(
-        "a whole audit record",
-        || format!("{:?}", machine.sluice(&["audit", "verify"])),
-        || {
-            machine.an_hour_passes();
-            machine.sluice(&["reconcile"]).expect_success();
-            (machine.sluice(&["audit", "verify"]).code == 0).then_some(())
-        },
-    );
 }
 
 #[test]

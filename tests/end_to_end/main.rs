@@ -25,6 +25,7 @@ mod bad_uploads;
 mod clean_stop;
 mod crashes;
 mod damaged_model;
+mod faults;
 mod manifests;
 mod releases;
 mod replaced_executable;
