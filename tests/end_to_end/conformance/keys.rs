@@ -103,6 +103,7 @@ async fn line_25_unknown_paths_and_methods_are_not_found() {
     ] {
         assert_eq!(get(&host, path).await.status, 404, "{path}");
     }
+    assert_eq!(post(&host, "/api/only/more", "x").await.status, 404);
     assert!(app.notes("seen").is_empty());
     assert_eq!(post(&host, "/API/Only", "x").await.status, 200);
     // Without a route the function's name is one.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::calls::post;
 use super::functions::{blob, http};
-use super::support::{App, is_success, seen_header};
+use super::support::{App, PATIENCE, is_success, seen_header};
 
 /// The most that a request may hold.
 const LARGEST_BODY: usize = 104_857_600;
@@ -79,7 +79,8 @@ async fn line_25_the_largest_body_passes_and_one_byte_more_is_refused() {
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await.unwrap();
+        let read = stream.read_exact(&mut answer);
+        tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
         assert_eq!(&answer, b"HTTP/1.1 500");
         host.stop().await;
         assert_eq!(app.notes("seen").len(), 1);
