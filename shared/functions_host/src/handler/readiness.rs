@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -53,8 +53,14 @@ async fn answers(stream: TcpStream) {
         .header(http::header::HOST, Ipv4Addr::LOCALHOST.to_string())
         .body(Empty::<Bytes>::new());
     let Ok(request) = request else { return };
+    let whole = async {
+        if let Ok(response) = sender.send_request(request).await {
+            // As .NET's client does: a connection that is dropped before its end is an error to some servers.
+            let _ = response.into_body().collect().await;
+        }
+    };
     tokio::select! {
-        _ = sender.send_request(request) => {}
+        () = whole => {}
         _ = connection => {}
     }
 }
