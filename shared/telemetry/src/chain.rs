@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct Failed(&'static str, Option<Box<Failed>>);
+    struct Failed(&'static str, Option<Box<Self>>);
 
     impl fmt::Display for Failed {
         fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

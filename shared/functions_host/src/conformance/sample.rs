@@ -81,7 +81,7 @@ impl Samples {
 
     /// What is sent to an HTTP function.
     pub(super) fn request(&self, app: &App, function: &Function, http: &HttpTrigger) -> HttpSample {
-        self.from_file(self.good.get(&*function.name), app, http)
+        request(self.good.get(&*function.name), app, http)
     }
 
     /// What can never be right for an HTTP function: the user's sample, else a body that is no JSON.
@@ -92,38 +92,39 @@ impl Samples {
         http: &HttpTrigger,
     ) -> HttpSample {
         match self.bad.get(&*function.name) {
-            bad @ Some(_) => self.from_file(bad, app, http),
+            bad @ Some(_) => request(bad, app, http),
             None => HttpSample {
                 body: Bytes::from_static(b"{\"\x00 no JSON"),
                 ..self.request(app, function, http)
             },
         }
     }
+}
 
-    fn from_file(&self, value: Option<&Value>, app: &App, http: &HttpTrigger) -> HttpSample {
-        let file: HttpFile = value
-            .and_then(|value| serde_json::from_value(value.clone()).ok())
-            .unwrap_or_default();
-        let first = http.methods.as_ref().and_then(|methods| methods.first());
-        let method = file.method.or_else(|| first.cloned());
-        let method = method.and_then(|method| method.to_uppercase().parse().ok());
-        let mut headers: Vec<(String, String)> = file.headers.into_iter().collect();
-        let names_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
-        if !headers.iter().any(names_type) {
-            headers.push(("content-type".into(), "application/json".into()));
-        }
-        HttpSample {
-            method: method.unwrap_or(Method::POST),
-            path: file
-                .path
-                .unwrap_or_else(|| fill(&http.route.path(&app.config.route_prefix))),
-            headers,
-            body: match file.body {
-                None => Bytes::from_static(b"{}"),
-                Some(Value::String(text)) => text.into(),
-                Some(value) => value.to_string().into(),
-            },
-        }
+/// The request that a sample file describes; what it leaves out is made up.
+fn request(value: Option<&Value>, app: &App, http: &HttpTrigger) -> HttpSample {
+    let file: HttpFile = value
+        .and_then(|value| serde_json::from_value(value.clone()).ok())
+        .unwrap_or_default();
+    let first = http.methods.as_ref().and_then(|methods| methods.first());
+    let method = file.method.or_else(|| first.cloned());
+    let method = method.and_then(|method| method.to_uppercase().parse().ok());
+    let mut headers: Vec<(String, String)> = file.headers.into_iter().collect();
+    let names_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+    if !headers.iter().any(names_type) {
+        headers.push(("content-type".into(), "application/json".into()));
+    }
+    HttpSample {
+        method: method.unwrap_or(Method::POST),
+        path: file
+            .path
+            .unwrap_or_else(|| fill(&http.route.path(&app.config.route_prefix))),
+        headers,
+        body: match file.body {
+            None => Bytes::from_static(b"{}"),
+            Some(Value::String(text)) => text.into(),
+            Some(value) => value.to_string().into(),
+        },
     }
 }
 
