@@ -30,7 +30,7 @@ pub(super) struct Conformance {
     #[command(flatten)]
     settings: StagedSettings,
     /// A line of the checklist that does not matter for this app; may be repeated.
-    #[arg(long, value_name = "LINE")]
+    #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u8).range(31..=46))]
     ignore: Vec<u8>,
     /// Seconds that one answer is waited for at most.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -85,7 +85,9 @@ impl Conformance {
         }
         let mut report = check_conformance(options).await?;
         for finding in &mut report.findings {
-            if finding.verdict == Verdict::Failed && self.ignore.contains(&finding.line) {
+            if matches!(finding.verdict, Verdict::Failed | Verdict::Advised)
+                && self.ignore.contains(&finding.line)
+            {
                 finding.verdict = Verdict::Skipped;
                 finding.notes.insert(0, "ignored as asked".to_owned());
             }
@@ -106,6 +108,7 @@ fn page(report: &ConformanceReport) -> String {
         let verdict = match finding.verdict {
             Verdict::Passed => "pass",
             Verdict::Failed => "FAIL",
+            Verdict::Advised => "note",
             Verdict::Skipped => "skip",
         };
         lines.push(format!("{:>3}  {verdict}  {}", finding.line, finding.rule));
@@ -117,9 +120,10 @@ fn page(report: &ConformanceReport) -> String {
         );
     }
     lines.push(format!(
-        "\n{} passed, {} failed, {} skipped",
+        "\n{} passed, {} failed, {} noted, {} skipped",
         report.count(Verdict::Passed),
         report.count(Verdict::Failed),
+        report.count(Verdict::Advised),
         report.count(Verdict::Skipped)
     ));
     lines.join("\n")

@@ -59,9 +59,13 @@ fn describe(event: &HostEvent, verbose: bool) -> Option<String> {
         HostEvent::TimerHeldElsewhere { function } => {
             format!("host: another host on this folder runs the timer {function}")
         }
+        HostEvent::BlobsHeldElsewhere => {
+            "host: another host on this folder handles its blob events; this one does not"
+                .to_owned()
+        }
         HostEvent::BlobTooLarge { blob, size_bytes } => {
             format!(
-                "host: {blob} has {size_bytes} bytes, too many for a blob event; reconcile ingests it within five minutes"
+                "host: {blob} has {size_bytes} bytes, too many for a blob event (Sluice's reconcile ingests it within five minutes)"
             )
         }
         HostEvent::BlobPoisoned {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use azure_functions::shutdown_signal;
 use sluice_functions_host::{FunctionStatus, RunningHost};
+use sluice_registry::Digest;
 
 use super::host::StagedSettings;
 use super::output;
@@ -26,10 +27,14 @@ pub(super) async fn serve(
     let data_root = std::path::absolute(data_root)?;
     let state_root = state_folder(&app_root, &data_root);
     let settings = settings.of(&app_root)?;
-    let host = up.host(app_root, &data_root, state_root, settings).await?;
+    tokio::pin!(stop);
+    let host = tokio::select! {
+        host = up.host(app_root, &data_root, state_root, settings) => host?,
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+    };
     output::line(introduction(&host, &data_root));
     let verdict = tokio::select! {
-        () = stop => None,
+        () = &mut stop => None,
         reason = host.wait() => Some(reason),
     };
     host.stop().await;
@@ -41,9 +46,11 @@ pub(super) async fn serve(
 
 /// What the host remembers of one app stays apart from what it remembers of another.
 fn state_folder(app_root: &Path, data_root: &Path) -> PathBuf {
-    let name = app_root.file_name().unwrap_or_default();
+    let name = app_root.file_name().unwrap_or_default().to_string_lossy();
+    // Two apps may be called alike.
+    let place = Digest::of(app_root.as_os_str().as_encoded_bytes()).hex();
     let home = data_root.parent().unwrap_or(data_root);
-    home.join("hosts").join(name)
+    home.join("hosts").join(format!("{name}-{}", &place[..8]))
 }
 
 /// What is served, and where a new file is an event.
@@ -82,6 +89,12 @@ fn introduction(host: &RunningHost, data_root: &Path) -> String {
     }
     if let Some(keys) = host.keys() {
         let _ = writeln!(text, "  {:<16}  x-functions-key: {}", "key", keys.host());
+        let _ = writeln!(
+            text,
+            "  {:<16}  x-functions-key: {}",
+            "key of /admin",
+            keys.master()
+        );
     }
     text
 }

@@ -74,12 +74,16 @@ impl Up {
         let context = Context::open(settings, config, "up")?;
         // The settings' own error, now: not from a handler that restarts three times.
         context.runtime().await?;
-        let host = self.start_host(&context, &data_root).await?;
+        tokio::pin!(stop);
+        let host = tokio::select! {
+            host = self.start_host(&context, &data_root) => host?,
+            () = &mut stop => return Ok(ExitCode::SUCCESS),
+        };
         introduce(&context, &host, &data_root);
         self.first_rows(&context).await?;
 
         let verdict = tokio::select! {
-            () = stop => None,
+            () = &mut stop => None,
             reason = host.wait() => Some(reason),
             never = watch_training(&context, &host) => match never {},
         };

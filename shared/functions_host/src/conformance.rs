@@ -24,8 +24,11 @@ use serde::Serialize;
 
 use crate::error::HostError;
 use app::App;
+use check::Check;
 use sample::Samples;
 
+/// The lines that a handler can be checked for.
+const ALL_LINES: std::ops::RangeInclusive<u8> = 31..=46;
 /// How long one answer is waited for, unless the options say otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A blob of 75 MiB as base64. The host has no limit of its own for blobs.
@@ -104,6 +107,8 @@ pub enum Verdict {
     Passed,
     /// It does not hold.
     Failed,
+    /// It does not hold, and no deployment on Azure Functions trips over it.
+    Advised,
     /// It could not be tried with this app and these samples.
     Skipped,
 }
@@ -120,12 +125,27 @@ pub async fn check_conformance(
     let samples = Samples::read(&app)?;
     let before = package::snapshot(&app.app_root).map_err(HostError::folder(&app.app_root))?;
 
-    let mut findings = vec![start::listens_where_told(&app).await];
+    let mut findings = Vec::new();
+    let mut unserved = Vec::new();
     match app.start().await {
-        Err(reason) => findings[0].fail(reason),
+        Err(reason) => {
+            findings.push(Finding {
+                line: 31,
+                rule: start::LISTENS,
+                verdict: Verdict::Failed,
+                notes: vec![reason],
+            });
+            let rest = ALL_LINES.filter(|line| !matches!(line, 31 | 44 | 46));
+            findings.extend(
+                rest.map(|line| {
+                    Check::skipped(line, "not tried", "the handler never answered GET /")
+                }),
+            );
+        }
         Ok(session) => {
+            findings.push(start::listens_where_told(&app).await);
             findings.push(start::answers_the_probe(&session).await);
-            findings.extend(events::check(&app, &samples, &session).await);
+            findings.extend(events::check(&app, &samples, &session, &mut unserved).await);
             findings.extend(forwarded::check(&app, &samples, &session).await);
             findings.push(streams::strays(&app, &session).await);
             findings.push(streams::lines(&app, &samples, session).await);
@@ -133,7 +153,7 @@ pub async fn check_conformance(
         }
     }
     findings.push(package::is_untouched(&app, &before));
-    findings.push(package::is_complete(&app));
+    findings.push(package::is_complete(&app, &unserved));
     findings.sort_by_key(|finding| finding.line);
     Ok(ConformanceReport {
         functions: app.names(),

@@ -156,6 +156,8 @@ pub enum HostEvent {
         /// The function.
         function: Arc<str>,
     },
+    /// Another host on this state folder handles the blob events; this one does not, until it is started again.
+    BlobsHeldElsewhere,
     /// A blob event was put on the queue.
     BlobQueued {
         /// The function.
@@ -357,7 +359,8 @@ pub enum StopReason {
     Requested,
     /// The handler failed three times within 30 minutes.
     #[error(
-        "the handler failed {errors} times within 30 minutes, last: {last}; its last error lines: {error_lines:?}"
+        "the handler failed {errors} times within 30 minutes, last: {last}{}",
+        last_lines(error_lines)
     )]
     HandlerFailed {
         /// How many counted failures there were.
@@ -373,4 +376,12 @@ pub enum StopReason {
         /// Four times the initialization time-out.
         waited: Duration,
     },
+}
+
+/// What the handler said last, for the end of a sentence.
+fn last_lines(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("; it said:\n{}", lines.join("\n"))
 }

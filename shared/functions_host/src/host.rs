@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::function::{Function, Trigger};
 use crate::handler::{Handlers, Instance, InstanceSetup, Launch};
 use crate::host_json::{FILE_NAME, HostConfig};
 use crate::index::{FunctionReport, Index};
+use crate::lock::try_lock;
 use crate::options::{HostOptions, Instances, KeyPolicy};
 use crate::runtime::Runtime;
 use crate::settings::Settings;
@@ -64,6 +66,7 @@ impl Host {
             watcher,
             launch,
             largest_body,
+            blob_lock,
         } = prepared;
         for event in index.events {
             sink.event(event);
@@ -118,7 +121,7 @@ impl Host {
             options,
         });
         runtime.emit(HostEvent::Listening { url });
-        let tasks = start_tasks(&runtime, listener, watcher);
+        let tasks = start_tasks(&runtime, listener, watcher, blob_lock);
         let (over, outcome) = watch::channel(None);
         tokio::spawn(end(runtime.clone(), tasks, over));
         Ok(RunningHost {
@@ -141,6 +144,8 @@ struct Prepared {
     /// `None` when no function is served: then the handler is not started.
     launch: Option<Launch>,
     largest_body: u64,
+    /// `None` when another host on this state folder has it.
+    blob_lock: Option<File>,
 }
 
 impl Prepared {
@@ -183,11 +188,13 @@ impl Prepared {
         } else {
             Some(Launch::new(&app_root, &config.handler, &settings)?)
         };
+        let queue = Queue::open(state).map_err(HostError::folder(state))?;
         let largest_body = settings
             .get(BODY_LIMIT_SETTING)
             .and_then(|limit| limit.parse().ok());
         Ok(Self {
-            queue: Queue::open(state).map_err(HostError::folder(state))?,
+            blob_lock: try_lock(state.join("blobs/host.lock")).map_err(HostError::folder(state))?,
+            queue,
             watcher: Watcher::open(&options.data_root, state, triggers)
                 .map_err(HostError::folder(state))?,
             largest_body: largest_body.unwrap_or(MAX_REQUEST_BODY_BYTES as u64),
@@ -242,15 +249,23 @@ fn make_temporary_folders(state_root: &Path, functions: &[Arc<Function>]) -> Res
 }
 
 /// Everything that runs until the host stops, except the handlers.
-fn start_tasks(runtime: &Arc<Runtime>, listener: TcpListener, watcher: Watcher) -> JoinSet<()> {
+fn start_tasks(
+    runtime: &Arc<Runtime>,
+    listener: TcpListener,
+    watcher: Watcher,
+    blob_lock: Option<File>,
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(front::serve(runtime.clone(), listener));
     let has_blobs = runtime
         .functions
         .iter()
         .any(|function| matches!(function.trigger, Trigger::Blob(_)));
-    if has_blobs {
-        tasks.spawn(watch_blobs(runtime.clone(), watcher));
+    if has_blobs && blob_lock.is_none() {
+        runtime.emit(HostEvent::BlobsHeldElsewhere);
+    }
+    if let Some(lock) = blob_lock.filter(|_| has_blobs) {
+        tasks.spawn(watch_blobs(runtime.clone(), watcher, lock));
         for _ in 0..runtime.config.blob_parallelism {
             tasks.spawn(blob::run_executor(runtime.clone()));
         }
@@ -265,7 +280,8 @@ fn start_tasks(runtime: &Arc<Runtime>, listener: TcpListener, watcher: Watcher) 
     tasks
 }
 
-async fn watch_blobs(runtime: Arc<Runtime>, mut watcher: Watcher) {
+/// The lock is given back when this ends.
+async fn watch_blobs(runtime: Arc<Runtime>, mut watcher: Watcher, _lock: File) {
     loop {
         let (shared, now) = (runtime.clone(), runtime.options.clock.now());
         let looked = tokio::task::spawn_blocking(move || {

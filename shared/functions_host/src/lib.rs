@@ -40,6 +40,7 @@ mod index;
 mod invocation;
 mod json_file;
 mod local_settings;
+mod lock;
 mod ncrontab;
 mod options;
 mod outcome;

@@ -219,3 +219,25 @@ async fn line_29_an_event_survives_a_stop_in_the_middle_of_its_invocation() {
     host.stop().await;
     assert_eq!(app.notes("seen").len(), 2);
 }
+
+#[tokio::test]
+async fn line_28_two_hosts_on_one_folder_raise_an_event_once() {
+    let app = app();
+    let first = app.start_ready().await;
+    let second = app.start_ready().await;
+    app.until(1, |event| matches!(event, HostEvent::BlobsHeldElsewhere))
+        .await;
+    for name in ["a.csv", "b.csv", "c.csv"] {
+        fs::write(app.path("data/incoming/tweets").join(name), "x").unwrap();
+    }
+    app.until(3, is_success).await;
+    settled(&app).await;
+    second.stop().await;
+    first.stop().await;
+    assert_eq!(app.envelopes("ingest").len(), 3);
+    // Once both are gone the next one takes over.
+    let third = app.start_ready().await;
+    fs::write(app.path("data/incoming/tweets/d.csv"), "x").unwrap();
+    app.until(4, is_success).await;
+    third.stop().await;
+}

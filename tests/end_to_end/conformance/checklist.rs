@@ -171,10 +171,18 @@ fn tested(folder: &Path, found: &mut BTreeMap<u8, String>) {
             tested(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let names = text.lines().filter_map(|line| {
-                let line = line.trim_start();
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            let names = lines.iter().enumerate().filter_map(|(at, line)| {
                 let line = line.strip_prefix("async ").unwrap_or(line);
-                line.strip_prefix("fn line_")
+                let name = line.strip_prefix("fn line_")?;
+                // What runs is what has the attribute and is not left out.
+                let mut attributes = lines[..at]
+                    .iter()
+                    .rev()
+                    .take_while(|line| line.starts_with("#["));
+                let runs = attributes.clone().any(|line| line.contains("test"));
+                let is_ignored = attributes.any(|line| line.starts_with("#[ignore"));
+                (runs && !is_ignored).then_some(name)
             });
             for name in names {
                 let number = name.get(..2).and_then(|number| number.parse().ok());

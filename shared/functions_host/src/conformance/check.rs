@@ -7,6 +7,8 @@ use super::{Finding, Verdict};
 pub(super) struct Check {
     line: u8,
     rule: &'static str,
+    /// What a line that does not hold is called.
+    worst: Verdict,
     problems: Vec<String>,
     remarks: Vec<String>,
 }
@@ -16,8 +18,17 @@ impl Check {
         Self {
             line,
             rule,
+            worst: Verdict::Failed,
             problems: Vec::new(),
             remarks: Vec::new(),
+        }
+    }
+
+    /// A line that no deployment trips over.
+    pub(super) fn advice(line: u8, rule: &'static str) -> Self {
+        Self {
+            worst: Verdict::Advised,
+            ..Self::new(line, rule)
         }
     }
 
@@ -42,7 +53,7 @@ impl Check {
         let (verdict, notes) = if self.problems.is_empty() {
             (Verdict::Passed, self.remarks)
         } else {
-            (Verdict::Failed, self.problems)
+            (self.worst, self.problems)
         };
         Finding {
             line: self.line,
@@ -60,16 +71,5 @@ impl Check {
             verdict: Verdict::Skipped,
             notes: vec![reason.to_owned()],
         }
-    }
-}
-
-impl Finding {
-    /// Turns the finding into a failure.
-    pub(super) fn fail(&mut self, problem: String) {
-        if self.verdict != Verdict::Failed {
-            self.verdict = Verdict::Failed;
-            self.notes.clear();
-        }
-        self.notes.push(problem);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Finding;
@@ -55,49 +56,127 @@ struct Reference {
 }
 
 /// Lines 33 to 39.
-pub(super) async fn check(app: &App, samples: &Samples, session: &Session) -> Vec<Finding> {
+///
+/// The names of functions that the handler does not know go to `unserved`.
+pub(super) async fn check(
+    app: &App,
+    samples: &Samples,
+    session: &Session,
+    unserved: &mut Vec<String>,
+) -> Vec<Finding> {
     if app.events().next().is_none() {
         let skip = |(line, rule)| Check::skipped(line, rule, "every function answers HTTP");
         return RULES.into_iter().map(skip).collect();
     }
-    let [framing, success, permanent, twice, killed, bounded, probed] =
-        RULES.map(|(line, rule)| Check::new(line, rule));
-    let mut references = Vec::new();
+    let [
+        mut framing,
+        success,
+        permanent,
+        twice,
+        killed,
+        bounded,
+        probed,
+    ] = RULES.map(|(line, rule)| Check::new(line, rule));
+    let (mut references, mut refused) = (Vec::new(), Vec::new());
     let (mut success, mut bounded, mut probed) = (success, bounded, probed);
     for function in app.events() {
         let envelope = samples.envelope(function);
-        match invoke_and_probe(session, function, &envelope, &mut probed).await {
-            Err(reason) => {
-                let what = format!("{}: {reason}", function.name);
-                bounded.problem(what.clone());
-                success.problem(what);
-            }
-            Ok(answer) => {
+        let begun = Instant::now();
+        let answer = invoke_and_probe(session, function, &envelope, &mut probed).await;
+        is_in_time(&mut bounded, app, function, begun.elapsed(), answer.is_ok());
+        match answer {
+            Err(reason) => refused.push(format!("{}: {reason}", function.name)),
+            Ok(answer) if answer.status.is_success() => {
                 success.expect(&function.name, judge(function, &answer));
-                if !answer.status.is_success() {
-                    success.remark(format!(
-                        "{} refused the sample with {}: give one that it takes (--samples)",
-                        function.name,
-                        answer.status.as_u16()
-                    ));
-                }
                 references.push(Reference {
                     function: function.clone(),
                     envelope,
                     answer,
                 });
             }
+            Ok(answer) => {
+                // A server that knows no chunks sees an empty body.
+                let sized = EnvelopeFraming::ContentLength;
+                if let Ok(sized) = session
+                    .invoke(&function.name, envelope.clone(), sized)
+                    .await
+                    && sized.status.is_success()
+                {
+                    framing.problem(format!(
+                        "{}: with a Content-Length the sample is taken, in chunks it is refused with {}: Azure's host sends chunks",
+                        function.name,
+                        answer.status.as_u16()
+                    ));
+                    references.push(Reference {
+                        function: function.clone(),
+                        envelope,
+                        answer: sized,
+                    });
+                    continue;
+                }
+                if answer.status == StatusCode::NOT_FOUND {
+                    unserved.push(function.name.to_string());
+                }
+                refused.push(format!(
+                    "{} refused the sample with {}: give one that it takes (--samples)",
+                    function.name,
+                    answer.status.as_u16()
+                ));
+            }
         }
+    }
+    let permanent = permanent_faults(permanent, app, samples, session).await;
+    if references.is_empty() {
+        // Nothing can be said of successes when there is none.
+        let untried = |at: usize| Finding {
+            notes: refused.clone(),
+            ..Check::skipped(RULES[at].0, RULES[at].1, "")
+        };
+        return vec![
+            untried(0),
+            untried(1),
+            permanent,
+            untried(3),
+            untried(4),
+            bounded.done(),
+            probed.done(),
+        ];
+    }
+    for reason in refused {
+        success.remark(reason);
     }
     vec![
         framings(framing, app, session, &references).await,
         success.done(),
-        permanent_faults(permanent, app, samples, session).await,
+        permanent,
         repeated(twice, session, &references).await,
         kills(killed, app, &references).await,
         bounded.done(),
         probed.done(),
     ]
+}
+
+/// Line 38.
+fn is_in_time(
+    check: &mut Check,
+    app: &App,
+    function: &Function,
+    took: Duration,
+    is_answered: bool,
+) {
+    let name = &function.name;
+    match app.config.function_timeout {
+        Some(limit) if took > limit => check.problem(format!(
+            "{name} took {} ms, longer than functionTimeout, {} ms: the host kills the handler and all that is in flight",
+            took.as_millis(),
+            limit.as_millis()
+        )),
+        _ if !is_answered => check.remark(format!(
+            "{name} was not answered within {} s; functionTimeout is longer (--patience)",
+            took.as_secs()
+        )),
+        _ => {}
+    }
 }
 
 /// Invokes, and asks `GET /` all the while.

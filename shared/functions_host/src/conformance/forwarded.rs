@@ -28,22 +28,37 @@ pub(super) async fn check(app: &App, samples: &Samples, session: &Session) -> [F
             .map(|(line, rule)| Check::skipped(line, rule, "no function answers HTTP"));
     }
     let [mut raw, mut packed] = [FORWARDED, ENVELOPED].map(|(line, rule)| Check::new(line, rule));
+    let mut any_forwarded = false;
     for function in app.https() {
         let Some(http) = function.http() else {
             continue;
         };
         let sample = samples.request(app, function, http);
         let mut status = None;
-        if app.is_forwarded(function) {
+        let is_forwarded = app.is_forwarded(function);
+        if is_forwarded {
+            any_forwarded = true;
             let bad = samples.bad_request(app, function, http);
             status = forward(&mut raw, session, function, &sample, &bad).await;
         } else {
             raw.remark(format!("{} is not forwarded", function.name));
         }
-        let answered = envelop(session, function, http, &sample, status).await;
+        let mut answered = envelop(session, function, http, &sample, status).await;
+        if let (Ok(Some(refusal)), false) = (&answered, is_forwarded) {
+            answered = Err(format!(
+                "the answer is {refusal}, and this app gets HTTP in envelopes only: serve POST /{}, or set enableForwardingHttpRequest and enableProxyingHttpRequest in host.json",
+                function.name
+            ));
+        }
+        let answered = answered.map(drop);
         packed.expect(&function.name, answered);
     }
-    [raw.done(), packed.done()]
+    let raw = if any_forwarded {
+        raw.done()
+    } else {
+        Check::skipped(FORWARDED.0, FORWARDED.1, "no function is forwarded")
+    };
+    [raw, packed.done()]
 }
 
 /// Sends a sample in three guises and a caller's mistake; gives the status of the plain sample.
@@ -137,14 +152,14 @@ fn with_query(path: &str, query: &str) -> String {
     format!("{path}{mark}{query}")
 }
 
-/// Line 42 for one function.
+/// Line 42 for one function; gives the status of a refusal that says why.
 async fn envelop(
     session: &Session,
     function: &Function,
     http: &HttpTrigger,
     sample: &HttpSample,
     forwarded: Option<u16>,
-) -> Result<(), String> {
+) -> Result<Option<u16>, String> {
     let envelope: Bytes = enveloped(http, function, sample);
     let answer = session
         .invoke(&function.name, envelope, EnvelopeFraming::Chunked)
@@ -156,7 +171,7 @@ async fn envelop(
                 answer.status.as_u16()
             ))
         } else {
-            Ok(())
+            Ok(Some(answer.status.as_u16()))
         };
     }
     judge(function, &answer)?;
@@ -172,6 +187,6 @@ async fn envelop(
             "its http output says {}; forwarded it was {status}",
             packed.status.as_u16()
         )),
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }

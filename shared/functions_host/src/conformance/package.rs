@@ -77,7 +77,9 @@ pub(super) fn is_untouched(app: &App, before: &Snapshot) -> Finding {
 }
 
 /// Line 46, as far as a folder shows it.
-pub(super) fn is_complete(app: &App) -> Finding {
+///
+/// `unserved` are functions that the handler answered with 404.
+pub(super) fn is_complete(app: &App, unserved: &[String]) -> Finding {
     let mut check = Check::new(
         46,
         "host.json, every function.json and the executable fit a Linux x86-64 host",
@@ -86,6 +88,11 @@ pub(super) fn is_complete(app: &App) -> Finding {
         if let FunctionStatus::Rejected { reason } = &report.status {
             check.problem(format!("{}/function.json: {reason}", report.name));
         }
+    }
+    for name in unserved {
+        check.problem(format!(
+            "{name}: POST /{name} is 404: the handler must serve every function by its folder's name"
+        ));
     }
     let executable = &app.launch.executable;
     if let Ok(metadata) = executable.metadata()

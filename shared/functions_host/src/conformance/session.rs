@@ -88,16 +88,25 @@ impl App {
             .map_err(|error| error.to_string())?
             .port();
         let begun = Instant::now();
-        let (process, output) = self.spawn(&port.to_string())?;
+        let (mut process, output) = self.spawn(&port.to_string())?;
         let limit = self.config.handler.initialization_timeout;
-        if !wait_until_ready(port, limit, Some(limit)).await {
+        let reason = tokio::select! {
+            is_ready = wait_until_ready(port, limit, Some(limit)) => (!is_ready).then(|| format!(
+                "it runs, but did not answer GET / on 127.0.0.1:{port} within {} s: does it listen on another port, or on IPv6 only?",
+                limit.as_secs()
+            )),
+            end = ended(&mut process, limit * 4) => Some(match end {
+                Some(End::Exit(code)) => format!("it ended with exit code {code} before it answered GET /"),
+                Some(End::Signal(signal)) => format!("signal {signal} ended it before it answered GET /"),
+                None => "it did not answer GET / and could not be watched".to_owned(),
+            }),
+        };
+        if let Some(reason) = reason {
+            process.kill().await;
             let last = output.lines().pop().map_or_else(String::new, |(_, line)| {
                 format!("; the last line that it wrote: {line}")
             });
-            return Err(format!(
-                "it did not answer GET / on 127.0.0.1:{port} within {} s{last}",
-                limit.as_secs()
-            ));
+            return Err(format!("{reason}{last}"));
         }
         Ok(Session {
             process,

@@ -15,17 +15,19 @@ use crate::event::OutputLevel;
 
 /// How long a handler may take to end by itself.
 const END: Duration = Duration::from_secs(30);
+/// Not a text: some servers take one for the path of a socket.
+const NO_PORT: &str = "65536";
 /// The host takes this exit code for the wish to be started again.
 const RESTART: i32 = 200;
 
-/// Line 31.
+/// The rule of line 31.
+pub(super) const LISTENS: &str = "listens on 127.0.0.1 at FUNCTIONS_CUSTOMHANDLER_PORT, or ends with an error and a line that says why";
+
+/// Line 31, for a handler that does answer on its port.
 pub(super) async fn listens_where_told(app: &App) -> Finding {
-    let mut check = Check::new(
-        31,
-        "listens on 127.0.0.1 at FUNCTIONS_CUSTOMHANDLER_PORT, or ends with an error and a line that says why",
-    );
-    let no_port = refuses(app, "not-a-port").await;
-    check.expect("with the port \"not-a-port\"", no_port);
+    let mut check = Check::new(31, LISTENS);
+    let no_port = refuses(app, NO_PORT).await;
+    check.expect(&format!("with the port {NO_PORT}, which is none"), no_port);
     match TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|taken| Ok((taken.local_addr()?.port(), taken)))
     {
@@ -104,7 +106,7 @@ pub(super) async fn drains(app: &App) -> Finding {
             };
         }
     };
-    let mut check = Check::new(45, RULE);
+    let mut check = Check::advice(45, RULE);
     let drained = drain(app, &session).await;
     check.expect("a request in flight", drained);
     if session.ended(END).await.is_none() {

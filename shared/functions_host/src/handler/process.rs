@@ -7,7 +7,7 @@
 //! starts a group of its own. The guard keeps the group's id from being reused, so a late kill cannot hit a stranger.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -23,6 +23,31 @@ const GUARD_SCRIPT: &str = "read -r _; kill -9 0";
 
 /// How long the last lines of a dead handler are waited for.
 const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// "No such file" of a script that is there means its interpreter.
+fn explained(error: io::Error, executable: &Path) -> io::Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return error;
+    }
+    let mut start = [0; 128];
+    let read = std::fs::File::open(executable).and_then(|mut file| file.read(&mut start));
+    let first = String::from_utf8_lossy(&start[..read.unwrap_or_default()]).into_owned();
+    match first.lines().next() {
+        Some(line) if line.starts_with("#!") => {
+            // A file from Windows asks for an interpreter whose name ends in a carriage return.
+            let hint = if first.contains("\r\n") {
+                " (the file has Windows line ends)"
+            } else {
+                ""
+            };
+            io::Error::new(
+                error.kind(),
+                format!("its interpreter {line} is not there{hint}"),
+            )
+        }
+        _ => error,
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -63,7 +88,8 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .spawn()?;
+            .spawn()
+            .map_err(|error| explained(error, executable))?;
         let mut output = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
             output.spawn(log.clone().read(stdout, false));

@@ -2,12 +2,10 @@
 //!
 //! Source: `Listener/TimerListener.cs` of `Azure/azure-webjobs-sdk-extensions`.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::monitor::{self, ScheduleStatus, StatusFile};
 use crate::envelope::{Metadata, timer_envelope};
@@ -15,10 +13,8 @@ use crate::event::{HostEvent, InvocationFailure};
 use crate::function::{Function, TimerTrigger};
 use crate::identity::guid;
 use crate::invocation;
+use crate::lock;
 use crate::runtime::Runtime;
-
-/// A host that waits for a timer's lock looks again after so long.
-const LOCK_RECHECK: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a run happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +26,13 @@ enum Cause {
 
 /// Runs the timer until the host stops.
 pub(crate) async fn run(runtime: Arc<Runtime>, function: Arc<Function>, timer: TimerTrigger) {
-    let Some(_lock) = acquire_lock(&runtime, &function.name).await else {
+    let lock = runtime
+        .timer_folder()
+        .join(format!("{}.lock", function.name));
+    let held_elsewhere = HostEvent::TimerHeldElsewhere {
+        function: function.name.clone(),
+    };
+    let Some(_lock) = lock::acquire(&runtime, lock, held_elsewhere).await else {
         return;
     };
     let clock = runtime.options.clock.clone();
@@ -186,40 +188,6 @@ fn status_file(
 ) -> Option<StatusFile> {
     let is_monitored = timer.use_monitor && timer.schedule.can_be_monitored(now);
     is_monitored.then(|| StatusFile::new(&runtime.timer_folder(), &function.name))
-}
-
-/// Waits until no other host runs this timer. The lock ends with the returned file, or with this process.
-async fn acquire_lock(runtime: &Arc<Runtime>, function: &Arc<str>) -> Option<File> {
-    let path = runtime.timer_folder().join(format!("{function}.lock"));
-    let mut is_told = false;
-    loop {
-        let at = path.clone();
-        match blocking(runtime, move || try_lock(at)).await? {
-            Some(lock) => return Some(lock),
-            None if is_told => {}
-            None => {
-                runtime.emit(HostEvent::TimerHeldElsewhere {
-                    function: function.clone(),
-                });
-                is_told = true;
-            }
-        }
-        let again = runtime.options.clock.now().checked_add(LOCK_RECHECK).ok()?;
-        runtime.options.clock.sleep_until(again).await;
-    }
-}
-
-fn try_lock(path: PathBuf) -> io::Result<Option<File>> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
 }
 
 /// Runs file work beside the executor; a failure is reported and gives `None`.

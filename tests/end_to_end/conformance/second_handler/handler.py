@@ -9,13 +9,19 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 
 FAULT = os.environ.get("FAULT", "")
+LOCK = os.path.join(tempfile.gettempdir(), "intake.lock")
 
 
 class BadRequest(Exception):
+    pass
+
+
+class Failed(Exception):
     pass
 
 
@@ -45,17 +51,37 @@ def sweep(_envelope):
     if FAULT == "undeclared output":
         return {"Outputs": {"broom": "used"}}
     if FAULT == "slow":
-        time.sleep(3)
+        time.sleep(2)
     return {"Outputs": {}, "Logs": ["swept"]}
+
+
+taken = []
 
 
 def intake(envelope):
     if not isinstance(envelope["Data"].get("file"), str):
         raise BadRequest
+    if FAULT == "forgets nothing":
+        taken.append(envelope["Metadata"].get("Uri"))
+        if len(taken) > 5:
+            raise Failed("taken before")
+    if FAULT == "stale lock":
+        if os.path.exists(LOCK):
+            raise Failed("another one is at work")
+        with open(LOCK, "w", encoding="utf-8"):
+            time.sleep(0.4)
+        os.remove(LOCK)
+    if FAULT == "refuses":
+        raise Failed("always")
     return {"Outputs": {}, "Logs": ["taken"]}
 
 
 EVENTS = {"/greet": enveloped_greet, "/sweep": sweep, "/intake": intake}
+if FAULT == "no envelopes":
+    del EVENTS["/greet"]
+if FAULT == "unknown function":
+    del EVENTS["/sweep"]
+probes = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -90,7 +116,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.split("?")[0]
         if path == "/":
-            self.reply(200, {"ready": True})
+            probes.append(path)
+            self.reply(503 if FAULT == "moody probe" and len(probes) % 2 else 200, {"ready": True})
         else:
             self.reply(405 if path in EVENTS else 404, {"error": "no"})
 
@@ -110,7 +137,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise BadRequest
             answer = event(envelope)
         except (ValueError, BadRequest):
-            self.reply(400, {"error": "no envelope of this function"})
+            self.reply(200 if FAULT == "takes anything" else 400, {"error": "no envelope of this function"})
+            return
+        except Failed as error:
+            self.reply(500, {"error": str(error)})
             return
         if FAULT == "writes beside itself":
             with open("swept.txt", "a", encoding="utf-8") as note:
@@ -129,10 +159,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main():
+    if FAULT == "ends at once":
+        sys.exit(3)
+    if FAULT == "never listens":
+        time.sleep(600)
     text = os.environ.get("FUNCTIONS_CUSTOMHANDLER_PORT", "")
     try:
         server = Server(("127.0.0.1", int(text)), Handler)
-    except (ValueError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         if FAULT == "quiet end":
             sys.exit(0)
         sys.exit(f"cannot listen at FUNCTIONS_CUSTOMHANDLER_PORT={text!r}: {error}")
